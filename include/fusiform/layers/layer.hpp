@@ -1,0 +1,82 @@
+#pragma once
+/// What every layer of a network offers. User-defined layers derive from `Layer` (see examples/custom_layer.cpp).
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fusiform/core/random.hpp>
+#include <fusiform/core/tensor.hpp>
+#include <fusiform/layers/parameter.hpp>
+
+namespace fusiform {
+
+/// Whether dropout drops and batch norm uses the statistics of the batch (`train`) or not (`evaluate`).
+enum class Mode { evaluate, train };
+
+/// What one forward pass leaves behind for its backward pass. Kept outside the layer, so that several threads can
+/// run one network at the same time. What is in it is the layer's own business.
+template <Scalar T, Device D>
+struct LayerState {
+  std::vector<Tensor<T, D>> values;
+  Tensor<std::int32_t, D> indices;
+};
+
+template <Scalar T, Device D>
+struct ForwardArguments {
+  std::span<const View<const T, D>> inputs;  ///< one per layer that is read, batch first
+  View<T, D> output;                         ///< of shape output_shape(), batched; to be overwritten
+  LayerState<T, D>& state;
+  Mode mode = Mode::evaluate;
+  Rng rng{0};  ///< this layer's own random stream in this pass
+};
+
+template <Scalar T, Device D>
+struct BackwardArguments {
+  std::span<const View<const T, D>> inputs;     ///< as in the forward pass
+  View<const T, D> output;                      ///< what the forward pass wrote
+  View<const T, D> output_gradient;             ///< d loss / d output
+  std::span<const View<T, D>> input_gradients;  ///< to be overwritten; a view with data() == nullptr is not wanted
+  LayerState<T, D>& state;                      ///< what the forward pass left
+  bool parameter_gradients = true;              ///< false: leave Parameter::gradient alone (frozen layer)
+};
+
+template <Scalar T, Device D>
+class Layer {
+ public:
+  Layer() = default;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+  virtual ~Layer() = default;
+
+  /// The word for this layer in a network's description: "conv2d", "relu".
+  [[nodiscard]] virtual std::string kind() const = 0;
+
+  /// The settings that `kind()` needs to build the same layer again, in the order to print them.
+  [[nodiscard]] virtual std::vector<std::pair<std::string, double>> options() const { return {}; }
+
+  /// Shape of one image's output for the shapes of one image's inputs, both without the batch: (H, W, C) or (C).
+  /// Throws ShapeError if the inputs do not fit; the network adds the layer's name.
+  [[nodiscard]] virtual Shape output_shape(std::span<const Shape> inputs) const = 0;
+
+  /// Does not change the layer: running statistics wait in the state for `update_statistics`.
+  virtual void forward(const ForwardArguments<T, D>& pass) const = 0;
+
+  /// Overwrites the gradients of the inputs that are wanted and of the layer's own parameters.
+  virtual void backward(const BackwardArguments<T, D>& pass) = 0;
+
+  /// Called once after each training forward pass. Batch norm takes its running statistics from the state here.
+  virtual void update_statistics(const LayerState<T, D>& /*state*/) {}
+
+  /// Learned and recorded tensors, in PyTorch's order.
+  [[nodiscard]] virtual std::span<Parameter<T, D>> parameters() { return {}; }
+  [[nodiscard]] std::span<const Parameter<T, D>> parameters() const {
+    return const_cast<Layer*>(this)->parameters();  // NOLINT(cppcoreguidelines-pro-type-const-cast): adds const
+  }
+};
+
+}  // namespace fusiform

@@ -1,0 +1,39 @@
+#pragma once
+/// A named tensor of a layer: learned (weights) or recorded (running statistics).
+
+#include <string>
+#include <utility>
+
+#include <fusiform/core/tensor.hpp>
+
+namespace fusiform {
+
+/// How a tensor's axes differ from PyTorch's; import and export permute accordingly.
+enum class ParameterLayout {
+  plain,          ///< the same in both
+  conv_filter,    ///< here (out, kernel_h, kernel_w, in), there (out, in, kernel_h, kernel_w)
+  linear_weight,  ///< (out, in); if `in` is a flattened image, here in (H, W, C) order, there in (C, H, W) order
+};
+
+template <Scalar T, Device D>
+struct Parameter {
+  std::string name;  ///< PyTorch's: "weight", "bias", "running_mean"
+  Tensor<T, D> value;
+  Tensor<T, D> gradient;  ///< same shape as `value`; empty if not learned
+  ParameterLayout layout = ParameterLayout::plain;
+
+  /// A tensor that the optimiser changes.
+  [[nodiscard]] static Parameter learned(std::string name, const Shape& shape,
+                                         ParameterLayout layout = ParameterLayout::plain) {
+    return {std::move(name), Tensor<T, D>(shape), Tensor<T, D>(shape), layout};
+  }
+
+  /// A tensor that the layer itself updates in training (running statistics).
+  [[nodiscard]] static Parameter recorded(std::string name, const Shape& shape) {
+    return {std::move(name), Tensor<T, D>(shape), Tensor<T, D>(), ParameterLayout::plain};
+  }
+
+  [[nodiscard]] bool is_learned() const noexcept { return gradient.shape() == value.shape(); }
+};
+
+}  // namespace fusiform
