@@ -69,6 +69,10 @@ class Layer {
   /// Overwrites the gradients of the inputs that are wanted and of the layer's own parameters.
   virtual void backward(const BackwardArguments<T, D>& pass) = 0;
 
+  /// Fills the learned tensors with starting values (spec: convolutions Kaiming-normal by fan-out, linear layers
+  /// N(0, 0.01^2), biases 0, batch-norm scales 1).
+  virtual void initialize(Rng /*rng*/) {}
+
   /// Called once after each training forward pass. Batch norm takes its running statistics from the state here.
   virtual void update_statistics(const LayerState<T, D>& /*state*/) {}
 
