@@ -1,0 +1,164 @@
+#pragma once
+/// What a set of images is: a class table, a list of (image, class, split), and a way to get the pixels.
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fusiform/core/error.hpp>
+#include <fusiform/core/scalar.hpp>
+#include <fusiform/data/image.hpp>
+
+namespace fusiform {
+
+enum class Split { train, test };
+
+[[nodiscard]] constexpr std::string_view to_string(Split split) noexcept {
+  return split == Split::train ? "train" : "test";
+}
+
+/// One row of the class table: the class's position in the table is the label the net learns.
+struct ClassInfo {
+  std::string task;
+  std::string name;
+  friend bool operator==(const ClassInfo&, const ClassInfo&) = default;
+};
+
+/// One image: where it comes from (a file, or a made-up name that is unique in the set), its label and its use.
+struct ManifestEntry {
+  std::string path;
+  Index class_index = 0;
+  Split split = Split::train;
+  friend bool operator==(const ManifestEntry&, const ManifestEntry&) = default;
+};
+
+/// The explicit list of a study's classes and images.
+struct Manifest {
+  std::vector<ClassInfo> classes;
+  std::vector<ManifestEntry> images;
+
+  /// Task names in the order of the class table.
+  [[nodiscard]] std::vector<std::string> tasks() const {
+    std::vector<std::string> names;
+    for (const ClassInfo& info : classes)
+      if (std::find(names.begin(), names.end(), info.task) == names.end()) names.push_back(info.task);
+    return names;
+  }
+
+  [[nodiscard]] Index class_count() const noexcept { return static_cast<Index>(classes.size()); }
+  [[nodiscard]] Index class_count(std::string_view task) const noexcept {
+    return std::count_if(classes.begin(), classes.end(), [&](const ClassInfo& info) { return info.task == task; });
+  }
+
+  [[nodiscard]] const ClassInfo& class_of(const ManifestEntry& image) const {
+    return classes.at(static_cast<std::size_t>(image.class_index));
+  }
+
+  /// Positions of the images of one task ("" = all tasks) and split, ascending.
+  [[nodiscard]] std::vector<Index> select(std::string_view task, Split split) const {
+    std::vector<Index> items;
+    for (std::size_t item = 0; item < images.size(); ++item)
+      if (images[item].split == split && (task.empty() || class_of(images[item]).task == task))
+        items.push_back(static_cast<Index>(item));
+    return items;
+  }
+
+  /// Throws ConfigError that names the class or image, if a task has no name, a class stands twice in one task, has no
+  /// image, or is missing from one of the splits its task has images in, or if a label or path is unusable.
+  void validate() const;
+
+  /// Writes the columns path, class, task, split, separated by tabs, under a header line; crash-safe.
+  /// Throws ConfigError if classes do not appear in the order of the class table, which the file could not express.
+  void save(const std::string& path) const;
+  /// Reads what `save` wrote, or any such list made elsewhere: classes are numbered in order of appearance.
+  /// Throws FileError that names the line.
+  [[nodiscard]] static Manifest load(const std::string& path);
+
+  friend bool operator==(const Manifest&, const Manifest&) = default;
+};
+
+inline void Manifest::validate() const {
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const ClassInfo& info : classes) {
+    if (info.task.empty()) throw ConfigError(text("manifest: class '", info.name, "' belongs to a task without name"));
+    if (!seen.emplace(info.task, info.name).second)
+      throw ConfigError(
+          text("manifest: expected different classes in task '", info.task, "', got '", info.name, "' twice"));
+  }
+  std::vector<Index> train(classes.size());
+  std::vector<Index> test(classes.size());
+  std::map<std::string, std::pair<Index, Index>, std::less<>> per_task;
+  for (const ManifestEntry& image : images) {
+    if (image.class_index < 0 || image.class_index >= class_count())
+      throw ConfigError(text("manifest: image '", image.path, "': expected a class in 0..", class_count() - 1, ", got ",
+                             image.class_index));
+    const bool is_train = image.split == Split::train;
+    ++(is_train ? train : test)[static_cast<std::size_t>(image.class_index)];
+    auto& counts = per_task[class_of(image).task];
+    ++(is_train ? counts.first : counts.second);
+  }
+  for (std::size_t label = 0; label < classes.size(); ++label) {
+    const ClassInfo& info = classes[label];
+    if (train[label] + test[label] == 0)
+      throw ConfigError(text("manifest: class '", info.name, "' of task '", info.task, "' has no images"));
+    const auto& [task_train, task_test] = per_task[info.task];
+    if (task_train > 0 && task_test > 0 && (train[label] == 0 || test[label] == 0))
+      throw ConfigError(text("manifest: class '", info.name, "' of task '", info.task, "' has no ",
+                             train[label] == 0 ? "train" : "test", " images; train and test need the same classes"));
+  }
+}
+
+/// A manifest with its pixels. `load(i)` decodes image i of the manifest, or throws FileError; it may be called from
+/// several threads at once.
+struct ImageSet {
+  Manifest manifest;
+  std::function<Image(Index)> load;
+
+  [[nodiscard]] Index class_count() const noexcept { return manifest.class_count(); }
+  [[nodiscard]] Index image_count() const noexcept { return static_cast<Index>(manifest.images.size()); }
+};
+
+/// One set with one class table, tasks and classes in the order given.
+/// Throws ConfigError if a task name is used by two sets, or if the result does not pass `Manifest::validate`.
+[[nodiscard]] inline ImageSet union_of_tasks(std::vector<ImageSet> sets) {
+  ImageSet result;
+  std::vector<Index> first_image;
+  std::set<std::string> used;
+  std::vector<std::function<Image(Index)>> loaders;
+  for (ImageSet& set : sets) {
+    for (const std::string& task : set.manifest.tasks())
+      if (!used.insert(task).second)
+        throw ConfigError(text("union of tasks: expected different task names, got '", task, "' twice"));
+    const Index first_class = result.class_count();
+    first_image.push_back(result.image_count());
+    loaders.push_back(std::move(set.load));
+    for (ClassInfo& info : set.manifest.classes) result.manifest.classes.push_back(std::move(info));
+    for (ManifestEntry& image : set.manifest.images) {
+      image.class_index += first_class;
+      result.manifest.images.push_back(std::move(image));
+    }
+  }
+  result.manifest.validate();
+  result.load = [first_image = std::move(first_image), loaders = std::move(loaders)](Index item) {
+    const auto set = std::upper_bound(first_image.begin(), first_image.end(), item) - first_image.begin() - 1;
+    return loaders[static_cast<std::size_t>(set)](item - first_image[static_cast<std::size_t>(set)]);
+  };
+  return result;
+}
+
+/// Training images of each task. A dual-task net only tells about its tasks if it saw as many images of each.
+struct MatchedCounts {
+  std::vector<std::pair<std::string, Index>> train_images;  ///< task, count; in the order of the class table
+  double ratio = 1;                                         ///< largest count over smallest, infinite if one is 0
+  std::string warning;                                      ///< empty up to a difference of 2 %
+};
+
+[[nodiscard]] MatchedCounts check_matched_counts(const Manifest& manifest);
+
+}  // namespace fusiform
