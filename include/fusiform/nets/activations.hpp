@@ -11,17 +11,26 @@ namespace fusiform {
 /// One slot per node. Memory is kept from pass to pass, so that equal batches allocate nothing after the first.
 template <Scalar T, Device D>
 struct Activations {
-  View<const T, D> images;               ///< the input of the pass; not owned, must outlive the backward pass
-  std::vector<Tensor<T, D>> values;      ///< a node's output; slot 0 (the input) stays empty
-  std::vector<LayerState<T, D>> states;  ///< what a node's layer keeps for its backward pass
-  std::vector<Tensor<T, D>> gradients;   ///< d loss / d value, after `Network::backward`
-  std::vector<Tensor<T, D>> scratch;     ///< gradients on their way into a sum over several readers
+  std::vector<Tensor<T, D>> values;        ///< a node's output
+  std::vector<LayerState<T, D>> states;    ///< what a node's layer keeps for its backward pass
+  std::vector<Tensor<T, D>> gradients;     ///< d loss / d value, after `Network::backward`
+  std::vector<Tensor<T, D>> scratch;       ///< gradients on their way into a sum over several readers
+  std::vector<View<const T, D>> borrowed;  ///< values that somebody else owns, above all the input's images
 
   void prepare(std::size_t nodes) {
     values.resize(nodes);
     states.resize(nodes);
     gradients.resize(nodes);
+    borrowed.resize(nodes);
   }
+
+  /// A node's value: borrowed if there is a loan, else its own.
+  [[nodiscard]] View<const T, D> value(std::size_t node) const {
+    return borrowed[node].data() != nullptr ? borrowed[node] : values[node].view();
+  }
+
+  /// Takes a node's value from `view`, which must outlive the use (and a backward pass).
+  void borrow(std::size_t node, View<const T, D> view) { borrowed[node] = view; }
 };
 
 }  // namespace fusiform

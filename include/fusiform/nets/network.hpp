@@ -134,11 +134,12 @@ class Network {
                            Rng rng = Rng(0)) const {
     require_equal("network input", "image", image_shape(), images.shape().without_batch());
     activations.prepare(nodes_.size());
-    activations.images = images;
+    activations.borrowed.assign(nodes_.size(), {});
+    activations.borrow(0, images);
     const std::vector<bool> needed = needed_for(target);
     for (NodeId id = 1; id <= target; ++id)
       if (needed[id]) compute(id, images.shape()[0], activations, mode, rng);
-    return value(target, activations);
+    return activations.value(target);
   }
 
   /// Computes one node from the values of its inputs for `batch` images. The step that `forward` repeats.
@@ -152,10 +153,6 @@ class Network {
                          .state = activations.states[id],
                          .mode = mode,
                          .rng = rng.stream(std::uint64_t{id})});
-  }
-
-  [[nodiscard]] View<const T, D> value(NodeId id, const Activations<T, D>& activations) const {
-    return id == 0 ? activations.images : activations.values[id].view();
   }
 
   /// After `forward(..., Mode::train)` to the same target: batch norms take up the statistics of the batch.
@@ -211,7 +208,7 @@ class Network {
                                                            const Activations<T, D>& activations) const {
     std::vector<View<const T, D>> inputs;
     inputs.reserve(node.inputs.size());
-    for (const NodeId input : node.inputs) inputs.push_back(value(input, activations));
+    for (const NodeId input : node.inputs) inputs.push_back(activations.value(input));
     return inputs;
   }
 
