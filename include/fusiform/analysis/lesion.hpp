@@ -1,0 +1,66 @@
+#pragma once
+/// A lesion is a value: a layer, a set of its units, and a kind. Applying it changes no parameter.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <fusiform/nets/network.hpp>
+
+namespace fusiform {
+
+/// What happens to the units (spec: A.7.1). In nets without batch norm the two are the same.
+enum class LesionKind {
+  zero,     ///< the channel is zero after the activation: the unit's signal is gone
+  weights,  ///< weight row and bias are zero, literally as in the published scripts: behind a batch norm the channel
+            ///< becomes a constant, not zero
+};
+
+struct Lesion {
+  std::string layer;         ///< name or alias of a layer with units: a convolution's filters, a linear layer's neurons
+  std::vector<Index> units;  ///< channels of the layer's output
+  LesionKind kind = LesionKind::zero;
+};
+
+/// Where the lesions of one layer and kind act.
+struct LesionSite {
+  NodeId layer;  ///< the layer that was named
+  NodeId node;   ///< the node whose channels are set to zero
+  Index units;   ///< how many channels it has
+};
+
+/// Finds the node where a lesion of `layer` acts. Kind `weights`: the layer's own output, since a unit with zero
+/// weights and bias puts out exactly zero. Kind `zero`: behind the batch norm, residual addition and ReLU that follow
+/// the layer, as far as each is the only reader of the one before; a filter whose channel also lives in a skip
+/// connection is therefore the channel after the addition. Throws ConfigError for an unknown layer or the input.
+template <Scalar T, Device D>
+[[nodiscard]] LesionSite lesion_site(const Network<T, D>& network, std::string_view layer,
+                                     LesionKind kind = LesionKind::zero) {
+  const NodeId named = network.find(layer);
+  if (named == 0) throw ConfigError("lesion: the input has no units; expected the name of a layer");
+  NodeId node = named;
+  bool activated = kind == LesionKind::weights;
+  while (!activated) {
+    const std::vector<NodeId> readers = network.readers(node);
+    if (readers.size() != 1) break;
+    const std::string next = network.node(readers.front()).layer->kind();
+    if (next != "batch_norm" && next != "add" && next != "relu") break;
+    node = readers.front();
+    activated = next == "relu";
+  }
+  return {named, node, network.node(node).shape.channels()};
+}
+
+/// Throws ConfigError unless all units are channels of the site, each named once.
+inline void check_units(const LesionSite& site, std::span<const Index> units) {
+  std::vector<bool> seen(static_cast<std::size_t>(site.units), false);
+  for (const Index unit : units) {
+    if (unit < 0 || unit >= site.units)
+      throw ConfigError(text("lesion: expected units 0..", site.units - 1, ", got ", unit));
+    if (seen[static_cast<std::size_t>(unit)]) throw ConfigError(text("lesion: unit ", unit, " is named twice"));
+    seen[static_cast<std::size_t>(unit)] = true;
+  }
+}
+
+}  // namespace fusiform

@@ -1,0 +1,89 @@
+#pragma once
+/// Ranks the units of a layer by how much their lesion raises the loss on one task (spec: A.7.2).
+
+#include <functional>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include <fusiform/analysis/lesion_evaluator.hpp>
+#include <fusiform/analysis/selection.hpp>
+
+namespace fusiform {
+
+struct RankingOptions {
+  double fraction = 0.2;  ///< share of the layer's units to select (greedy_p); 0: one pass that sorts all (linear)
+  double group = 0.016;   ///< share of the layer's units selected per iteration (group_p); 0: one at a time
+};
+
+/// One iteration: every unit not yet selected is lesioned together with those that are.
+struct RankingIteration {
+  double base_loss = 0;            ///< mean loss with the units selected so far lesioned
+  std::vector<Index> candidates;   ///< ascending
+  std::vector<double> losses;      ///< mean loss for each candidate
+  std::vector<double> accuracies;  ///< top-1 for each candidate
+  Selection selection;             ///< what was selected, ties and the gap at the cut
+};
+
+struct Ranking {
+  std::vector<Index> units;        ///< in the order of selection
+  std::vector<double> losses;      ///< mean loss recorded when the unit was selected
+  std::vector<double> accuracies;  ///< top-1 recorded when the unit was selected
+  Index layer_units = 0;           ///< units the layer has
+  std::vector<RankingIteration> iterations;
+
+  /// The first round(fraction · layer_units) units, half to even as in the published scripts.
+  /// Throws ConfigError if fewer were ranked.
+  [[nodiscard]] std::vector<Index> top(double fraction) const {
+    const Index wanted = lesioned_units(layer_units, fraction);
+    require_setting(wanted <= static_cast<Index>(units.size()), "ranking",
+                    text("a fraction of at most ", units.size(), " ranked units of ", layer_units), fraction);
+    return {units.begin(), units.begin() + wanted};
+  }
+};
+
+/// Called after each iteration with what is ranked so far and the number to be ranked.
+using RankingProgress = std::function<void(const Ranking& so_far, Index wanted)>;
+
+/// Greedy forward selection; with `options.fraction` = 0 the linear version. All candidates see the same images.
+/// Throws NumericError if a loss is not a number.
+template <Scalar T>
+[[nodiscard]] Ranking rank_units(LesionEvaluator<T>& evaluator, const RankingOptions& options = {},
+                                 const RankingProgress& progress = {}) {
+  const SelectionSchedule schedule = selection_schedule(evaluator.site().units, options.fraction, options.group);
+  Ranking ranking;
+  ranking.layer_units = evaluator.site().units;
+  std::vector<Index> remaining(static_cast<std::size_t>(ranking.layer_units));
+  std::iota(remaining.begin(), remaining.end(), Index{0});
+  while (schedule.goes_on(static_cast<Index>(ranking.units.size())) && !remaining.empty()) {
+    RankingIteration iteration;
+    iteration.candidates = remaining;
+    std::vector<std::vector<Index>> lesions{ranking.units};  // the base, then one per candidate
+    for (const Index unit : remaining) {
+      lesions.push_back(ranking.units);
+      lesions.back().push_back(unit);
+    }
+    const std::vector<Outcomes<T>> outcomes = evaluator.evaluate(lesions);
+    iteration.base_loss = outcomes.front().mean_loss();
+    for (std::size_t i = 1; i < outcomes.size(); ++i) {
+      iteration.losses.push_back(outcomes[i].mean_loss());
+      iteration.accuracies.push_back(outcomes[i].top1());
+    }
+    iteration.selection = select_group(iteration.candidates, iteration.losses, schedule.group);
+    for (const Index unit : iteration.selection.units) {
+      const auto place = std::lower_bound(remaining.begin(), remaining.end(), unit);
+      const auto position =
+          static_cast<std::size_t>(std::lower_bound(iteration.candidates.begin(), iteration.candidates.end(), unit) -
+                                   iteration.candidates.begin());
+      ranking.units.push_back(unit);
+      ranking.losses.push_back(iteration.losses[position]);
+      ranking.accuracies.push_back(iteration.accuracies[position]);
+      remaining.erase(place);
+    }
+    ranking.iterations.push_back(std::move(iteration));
+    if (progress) progress(ranking, schedule.limit);
+  }
+  return ranking;
+}
+
+}  // namespace fusiform
