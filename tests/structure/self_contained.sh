@@ -1,0 +1,18 @@
+#!/bin/sh
+# Compiles every header alone with each compiler given (as root of a translation unit, warnings are errors).
+# usage: self_contained.sh <include folder> [compiler ...]
+set -eu
+include=$1
+shift
+[ $# -gt 0 ] || set -- "${CXX:-c++}"
+jobs=$(nproc 2>/dev/null || echo 2)
+
+for compiler in "$@"; do
+  # shellcheck disable=SC2016
+  (cd "$include" && find fusiform -name '*.hpp') | sort | xargs -P "$jobs" -I{} sh -c '
+    printf "#include <%s>\n" "$2" |
+      $1 -std=c++20 -fopenmp -march=native -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wold-style-cast \
+         -Wcast-qual -Wmissing-declarations -fsyntax-only -I "$3" -x c++ - ||
+      { echo "$2 does not compile alone with $1" >&2; exit 1; }' sh "$compiler" {} "$include"
+  echo "every header compiles alone with $compiler"
+done
