@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <fstream>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +17,7 @@
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/scalar.hpp>
 #include <fusiform/data/image.hpp>
+#include <fusiform/io/atomic_file.hpp>
 
 namespace fusiform {
 
@@ -114,6 +118,78 @@ inline void Manifest::validate() const {
   }
 }
 
+namespace detail {
+
+inline constexpr std::string_view manifest_header = "path\tclass\ttask\tsplit";
+
+[[nodiscard]] inline std::vector<std::string> split_at_tabs(const std::string& line) {
+  std::vector<std::string> fields(1);
+  for (const char character : line)
+    if (character == '\t')
+      fields.emplace_back();
+    else
+      fields.back() += character;
+  return fields;
+}
+
+}  // namespace detail
+
+inline void Manifest::save(const std::string& path) const {
+  validate();
+  std::string contents(detail::manifest_header);
+  contents += '\n';
+  Index appeared = 0;
+  for (const ManifestEntry& image : images) {
+    if (image.class_index > appeared)
+      throw ConfigError(
+          text("manifest: expected images in an order in which classes first appear as in the class "
+               "table, got class '",
+               class_of(image).name, "' before '", classes[static_cast<std::size_t>(appeared)].name, "'"));
+    appeared = std::max(appeared, image.class_index + 1);
+    const ClassInfo& info = class_of(image);
+    for (const std::string* field : {&image.path, &info.name, &info.task})
+      if (field->empty() || field->find_first_of("\t\n\r") != std::string::npos)
+        throw ConfigError(text("manifest: expected names without tabs or line breaks, got '", *field, "'"));
+    contents += text(image.path, '\t', info.name, '\t', info.task, '\t', to_string(image.split), '\n');
+  }
+  write_file_atomically(path, contents);
+}
+
+inline Manifest Manifest::load(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw FileError(path, "cannot open the manifest");
+  Manifest manifest;
+  std::map<std::pair<std::string, std::string>, Index> labels;
+  std::string line;
+  Index number = 0;
+  const auto damaged = [&](const auto&... problem) { return FileError(path, text("line ", number, ": ", problem...)); };
+  while (std::getline(in, line)) {
+    ++number;
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (number == 1) {
+      if (line != detail::manifest_header)
+        throw damaged("expected the header 'path<tab>class<tab>task<tab>split', got '", line, "'");
+      continue;
+    }
+    if (line.empty()) continue;
+    const std::vector<std::string> fields = detail::split_at_tabs(line);
+    if (fields.size() != 4) throw damaged("expected 4 fields separated by tabs, got ", fields.size());
+    for (std::size_t field = 0; field < 3; ++field)
+      if (fields[field].empty()) throw damaged("field ", field + 1, " is empty");
+    if (fields[3] != "train" && fields[3] != "test") throw damaged("expected 'train' or 'test', got '", fields[3], "'");
+    const auto [place, added] = labels.emplace(std::pair(fields[2], fields[1]), manifest.class_count());
+    if (added) manifest.classes.push_back({fields[2], fields[1]});
+    manifest.images.push_back({fields[0], place->second, fields[3] == "train" ? Split::train : Split::test});
+  }
+  if (number == 0) throw FileError(path, "expected a manifest with a header line, got an empty file");
+  try {
+    manifest.validate();
+  } catch (const ConfigError& error) {
+    throw FileError(path, error.what());
+  }
+  return manifest;
+}
+
 /// A manifest with its pixels. `load(i)` decodes image i of the manifest, or throws FileError; it may be called from
 /// several threads at once.
 struct ImageSet {
@@ -159,6 +235,27 @@ struct MatchedCounts {
   std::string warning;                                      ///< empty up to a difference of 2 %
 };
 
-[[nodiscard]] MatchedCounts check_matched_counts(const Manifest& manifest);
+[[nodiscard]] inline MatchedCounts check_matched_counts(const Manifest& manifest) {
+  MatchedCounts result;
+  Index smallest = std::numeric_limits<Index>::max();
+  Index largest = 0;
+  for (const std::string& task : manifest.tasks()) {
+    const auto count = static_cast<Index>(manifest.select(task, Split::train).size());
+    result.train_images.emplace_back(task, count);
+    smallest = std::min(smallest, count);
+    largest = std::max(largest, count);
+  }
+  if (largest == 0) return result;
+  result.ratio = smallest == 0 ? std::numeric_limits<double>::infinity()
+                               : static_cast<double>(largest) / static_cast<double>(smallest);
+  if (result.ratio > 1.02) {
+    std::ostringstream counts;
+    for (const auto& [task, count] : result.train_images)
+      counts << (counts.tellp() > 0 ? ", " : "") << task << ' ' << count;
+    result.warning = text("training images per task differ by more than 2 % (", counts.str(), "; ratio ", result.ratio,
+                          "): a difference between tasks may come from their amounts of training");
+  }
+  return result;
+}
 
 }  // namespace fusiform
