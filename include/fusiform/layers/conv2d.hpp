@@ -1,0 +1,94 @@
+#pragma once
+
+#include <array>
+
+#include <fusiform/layers/initializer.hpp>
+#include <fusiform/layers/layer.hpp>
+#include <fusiform/ops/conv2d.hpp>
+
+namespace fusiform {
+
+struct Conv2dConfig {
+  Index in = 0;        ///< channels
+  Index out = 0;       ///< channels
+  Index kernel = 0;    ///< height and width, unless given one by one:
+  Index kernel_h = 0;  ///< 0: `kernel`
+  Index kernel_w = 0;  ///< 0: `kernel`
+  Index stride = 1;
+  Index padding = 0;
+  bool bias = true;
+};
+
+/// Two-dimensional convolution: (H, W, in) -> (H', W', out). Throws ConfigError for settings that make no layer.
+template <Scalar T, Device D>
+class Conv2d final : public Layer<T, D> {
+ public:
+  explicit Conv2d(const Conv2dConfig& config) : config_(config) {
+    if (config_.kernel_h == 0) config_.kernel_h = config_.kernel;
+    if (config_.kernel_w == 0) config_.kernel_w = config_.kernel;
+    require_setting(config_.in >= 1, "conv2d", "in >= 1 channels", config_.in);
+    require_setting(config_.out >= 1, "conv2d", "out >= 1 channels", config_.out);
+    require_setting(config_.kernel_h >= 1, "conv2d", "kernel height >= 1", config_.kernel_h);
+    require_setting(config_.kernel_w >= 1, "conv2d", "kernel width >= 1", config_.kernel_w);
+    require_setting(config_.stride >= 1, "conv2d", "stride >= 1", config_.stride);
+    require_setting(config_.padding >= 0, "conv2d", "padding >= 0", config_.padding);
+    parameters_[0] = Parameter<T, D>::learned("weight", {config_.out, config_.kernel_h, config_.kernel_w, config_.in},
+                                              ParameterLayout::conv_filter);
+    if (config_.bias) parameters_[1] = Parameter<T, D>::learned("bias", {config_.out});
+  }
+
+  [[nodiscard]] const Conv2dConfig& config() const noexcept { return config_; }
+
+  [[nodiscard]] std::string kind() const override { return "conv2d"; }
+
+  [[nodiscard]] std::vector<std::pair<std::string, double>> options() const override {
+    return {{"in", static_cast<double>(config_.in)},
+            {"out", static_cast<double>(config_.out)},
+            {"kernel_h", static_cast<double>(config_.kernel_h)},
+            {"kernel_w", static_cast<double>(config_.kernel_w)},
+            {"stride", static_cast<double>(config_.stride)},
+            {"padding", static_cast<double>(config_.padding)},
+            {"bias", config_.bias ? 1.0 : 0.0}};
+  }
+
+  [[nodiscard]] Shape output_shape(std::span<const Shape> inputs) const override {
+    require_equal("conv2d", "input", std::size_t{1}, inputs.size());
+    require_equal("conv2d", "dimensions of the input (H, W, C)", 3, inputs[0].rank());
+    return conv2d_output_shape(inputs[0].batched(1), weight().shape(), settings()).without_batch();
+  }
+
+  void forward(const ForwardArguments<T, D>& pass) const override {
+    conv2d_forward<T, D>(pass.inputs[0], weight(), bias(), settings(), pass.output);
+  }
+
+  void backward(const BackwardArguments<T, D>& pass) override {
+    if (pass.input_gradients[0].data() != nullptr)
+      conv2d_backward_input<T, D>(pass.output_gradient, weight(), settings(), pass.input_gradients[0]);
+    if (!pass.parameter_gradients) return;
+    conv2d_backward_weight<T, D>(pass.inputs[0], pass.output_gradient, settings(), parameters_[0].gradient.view());
+    if (config_.bias) conv2d_backward_bias<T, D>(pass.output_gradient, parameters_[1].gradient.view());
+  }
+
+  /// Weights Kaiming-normal by fan-out, bias 0.
+  void initialize(Rng rng) override {
+    fill_on_cpu(parameters_[0].value, [&](Tensor<T, Cpu>& values) { kaiming_normal_fan_out(values, rng); });
+    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<T, Cpu>& values) { values.fill(T{}); });
+  }
+
+  using Layer<T, D>::parameters;
+  [[nodiscard]] std::span<Parameter<T, D>> parameters() override {
+    return std::span(parameters_).first(config_.bias ? 2 : 1);
+  }
+
+ private:
+  [[nodiscard]] Conv2dOptions settings() const { return {.stride = config_.stride, .padding = config_.padding}; }
+  [[nodiscard]] const Tensor<T, D>& weight() const { return parameters_[0].value; }
+  [[nodiscard]] View<const T, D> bias() const {
+    return config_.bias ? parameters_[1].value.view() : View<const T, D>();
+  }
+
+  Conv2dConfig config_;
+  std::array<Parameter<T, D>, 2> parameters_;  // weight, bias
+};
+
+}  // namespace fusiform

@@ -1,0 +1,43 @@
+#pragma once
+/// Two-dimensional convolution (cross-correlation, as in every deep-learning library) and its gradients.
+/// Images are (N, H, W, C), filters (out, kernel_h, kernel_w, in). Outputs are overwritten. Throws as
+/// `conv2d_output_shape` does, and ShapeError if an output or a gradient has another shape than the settings say.
+
+#include <fusiform/ops/conv2d_shape.hpp>
+#include <fusiform/ops/cpu/conv2d.hpp>
+
+namespace fusiform {
+
+/// y(n, i, j, o) = bias(o) + sum over (a, b, c) of x(n, i stride + a - padding, j stride + b - padding, c)
+/// weight(o, a, b, c). A bias with data() == nullptr is none.
+template <Scalar T, Device D>
+void conv2d_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, const Conv2dOptions& options, View<T, D> y) {
+  require_equal("conv2d_forward", "output", conv2d_output_shape(x.shape(), weight.shape(), options), y.shape());
+  if (bias.data() != nullptr) require_equal("conv2d_forward", "biases", weight.shape()[0], bias.size());
+  kernels::conv2d_forward(x, weight, bias, options, y);
+}
+
+/// dx = d loss / d x for dy = d loss / d y.
+template <Scalar T, Device D>
+void conv2d_backward_input(In<T, D> dy, In<T, D> weight, const Conv2dOptions& options, View<T, D> dx) {
+  require_equal("conv2d_backward_input", "output gradient", conv2d_output_shape(dx.shape(), weight.shape(), options),
+                dy.shape());
+  kernels::conv2d_backward_input(dy, weight, options, dx);
+}
+
+/// dw = d loss / d weight for dy = d loss / d y.
+template <Scalar T, Device D>
+void conv2d_backward_weight(In<T, D> x, In<T, D> dy, const Conv2dOptions& options, View<T, D> dw) {
+  require_equal("conv2d_backward_weight", "output gradient", conv2d_output_shape(x.shape(), dw.shape(), options),
+                dy.shape());
+  kernels::conv2d_backward_weight(x, dy, options, dw);
+}
+
+/// db(o) = sum over (n, i, j) of dy(n, i, j, o). Throws ShapeError if db does not have one element per channel.
+template <Scalar T, Device D>
+void conv2d_backward_bias(In<T, D> dy, View<T, D> db) {
+  require_equal("conv2d_backward_bias", "bias gradient", Shape{dy.shape().channels()}, db.shape());
+  kernels::conv2d_backward_bias(dy, db);
+}
+
+}  // namespace fusiform

@@ -1,0 +1,31 @@
+#pragma once
+/// Settings and shape rule of the two-dimensional convolution.
+
+#include <fusiform/core/shape.hpp>
+
+namespace fusiform {
+
+struct Conv2dOptions {
+  Index stride = 1;   ///< pixels from one output to the next, in both directions
+  Index padding = 0;  ///< rows and columns of zeros around the image
+};
+
+/// (N, H, W, C) * (out, kernel_h, kernel_w, C) -> (N, H', W', out) with H' = (H + 2 padding - kernel_h) / stride + 1.
+/// Throws ShapeError if the channels differ or the kernel does not fit into the padded image, ConfigError for a
+/// stride below 1, a padding below 0 or a kernel without pixels.
+[[nodiscard]] inline Shape conv2d_output_shape(const Shape& x, const Shape& weight, const Conv2dOptions& options) {
+  require_equal("conv2d", "dimensions of the input (N, H, W, C)", 4, x.rank());
+  require_equal("conv2d", "dimensions of the filters (out, kernel_h, kernel_w, in)", 4, weight.rank());
+  require_equal("conv2d", "input channels", weight[3], x[3]);
+  require_setting(options.stride >= 1, "conv2d", "stride >= 1", options.stride);
+  require_setting(weight[1] >= 1 && weight[2] >= 1, "conv2d", "a kernel of at least 1 x 1", weight);
+  require_setting(options.padding >= 0, "conv2d", "padding >= 0", options.padding);
+  const Index height = x[1] + 2 * options.padding - weight[1];
+  const Index width = x[2] + 2 * options.padding - weight[2];
+  if (height < 0 || width < 0)
+    throw ShapeError(text("conv2d: expected an input that holds the kernel ", weight[1], " x ", weight[2],
+                          " with padding ", options.padding, ", got ", x));
+  return {x[0], height / options.stride + 1, width / options.stride + 1, weight[0]};
+}
+
+}  // namespace fusiform

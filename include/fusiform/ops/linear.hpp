@@ -1,0 +1,48 @@
+#pragma once
+/// y = x w^T + b and its gradients. x: (N, in), w: (out, in), b: (out), y: (N, out). Outputs are overwritten.
+/// Throws ShapeError if the shapes do not fit.
+
+#include <fusiform/core/shape.hpp>
+#include <fusiform/ops/cpu/linear.hpp>
+
+namespace fusiform {
+
+/// (N, in) and (out, in) -> (N, out). Throws ShapeError if `in` differs.
+[[nodiscard]] inline Shape linear_output_shape(const Shape& x, const Shape& weight) {
+  require_equal("linear", "dimensions of the input (N, in)", 2, x.rank());
+  require_equal("linear", "dimensions of the weights (out, in)", 2, weight.rank());
+  require_equal("linear", "input features", weight[1], x[1]);
+  return {x[0], weight[0]};
+}
+
+/// A bias with data() == nullptr is none.
+template <Scalar T, Device D>
+void linear_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, View<T, D> y) {
+  require_equal("linear_forward", "output", linear_output_shape(x.shape(), weight.shape()), y.shape());
+  if (bias.data() != nullptr) require_equal("linear_forward", "biases", weight.shape()[0], bias.size());
+  kernels::linear_forward(x, weight, bias, y);
+}
+
+/// dx = dy w
+template <Scalar T, Device D>
+void linear_backward_input(In<T, D> dy, In<T, D> weight, View<T, D> dx) {
+  require_equal("linear_backward_input", "output gradient", linear_output_shape(dx.shape(), weight.shape()),
+                dy.shape());
+  kernels::linear_backward_input(dy, weight, dx);
+}
+
+/// dw = dy^T x
+template <Scalar T, Device D>
+void linear_backward_weight(In<T, D> x, In<T, D> dy, View<T, D> dw) {
+  require_equal("linear_backward_weight", "output gradient", linear_output_shape(x.shape(), dw.shape()), dy.shape());
+  kernels::linear_backward_weight(x, dy, dw);
+}
+
+/// db(o) = sum over n of dy(n, o)
+template <Scalar T, Device D>
+void linear_backward_bias(In<T, D> dy, View<T, D> db) {
+  require_equal("linear_backward_bias", "bias gradient", Shape{dy.shape().channels()}, db.shape());
+  kernels::linear_backward_bias(dy, db);
+}
+
+}  // namespace fusiform
