@@ -1,0 +1,25 @@
+#pragma once
+
+#include <fusiform/layers/inputs.hpp>
+#include <fusiform/layers/layer.hpp>
+#include <fusiform/ops/copy.hpp>
+
+namespace fusiform {
+
+/// (H, W, C) to (H * W * C), channels fastest. PyTorch's order is (C, H, W): import permutes the linear layer behind.
+template <Scalar T, Device D>
+class Flatten : public Layer<T, D> {
+ public:
+  [[nodiscard]] std::string kind() const override { return "flatten"; }
+  [[nodiscard]] Shape output_shape(std::span<const Shape> inputs) const override {
+    return {only_input("flatten", inputs).size()};
+  }
+
+  void forward(const ForwardArguments<T, D>& pass) const override { copy(pass.inputs[0], pass.output); }
+
+  void backward(const BackwardArguments<T, D>& pass) override {
+    if (pass.input_gradients[0].data() != nullptr) copy(pass.output_gradient, pass.input_gradients[0]);
+  }
+};
+
+}  // namespace fusiform

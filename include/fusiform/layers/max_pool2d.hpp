@@ -1,0 +1,44 @@
+#pragma once
+
+#include <fusiform/layers/inputs.hpp>
+#include <fusiform/layers/layer.hpp>
+#include <fusiform/ops/max_pool2d.hpp>
+
+namespace fusiform {
+
+/// Maximum over a sliding window: (H, W, C) to (H', W', C). The state holds where each maximum was.
+template <Scalar T, Device D>
+class MaxPool2d : public Layer<T, D> {
+ public:
+  /// Throws ConfigError for an impossible window.
+  explicit MaxPool2d(const MaxPool2dOptions& options) : options_(options) {
+    require_window("max_pool2d", options.window());
+  }
+
+  [[nodiscard]] std::string kind() const override { return "max_pool2d"; }
+  [[nodiscard]] std::vector<std::pair<std::string, double>> options() const override {
+    const PoolWindow window = options_.window();
+    return {{"kernel", static_cast<double>(window.kernel)},
+            {"stride", static_cast<double>(window.stride)},
+            {"padding", static_cast<double>(window.padding)}};
+  }
+
+  [[nodiscard]] Shape output_shape(std::span<const Shape> inputs) const override {
+    return max_pool2d_output_shape(only_input("max_pool2d", inputs).batched(1), options_).without_batch();
+  }
+
+  void forward(const ForwardArguments<T, D>& pass) const override {
+    pass.state.indices.resize(pass.output.shape());
+    max_pool2d_forward(pass.inputs[0], options_, pass.output, pass.state.indices.view());
+  }
+
+  void backward(const BackwardArguments<T, D>& pass) override {
+    if (pass.input_gradients[0].data() != nullptr)
+      max_pool2d_backward(pass.output_gradient, pass.state.indices, options_, pass.input_gradients[0]);
+  }
+
+ private:
+  MaxPool2dOptions options_;
+};
+
+}  // namespace fusiform

@@ -1,0 +1,53 @@
+#pragma once
+/// Changes some channels of an activation in place: what a lesion does to a layer's output.
+
+#include <span>
+
+#include <fusiform/core/error.hpp>
+#include <fusiform/core/view.hpp>
+#include <fusiform/ops/cpu/mask_channels.hpp>
+
+namespace fusiform {
+
+namespace kernels {
+template <Scalar T>
+void zero_channels(View<T, Cuda> y, std::span<const Index> channels);
+template <Scalar T>
+void scale_channels(View<T, Cuda> y, std::span<const Index> channels, T factor);
+template <Scalar T>
+void set_channels(View<T, Cuda> y, std::span<const Index> channels, std::span<const T> values);
+}  // namespace kernels
+
+/// Throws ShapeError unless every channel exists in y, (N, H, W, C) or (N, C).
+inline void require_channels(const Shape& y, std::span<const Index> channels) {
+  if (y.rank() < 2) throw ShapeError(text("mask_channels: expected (N, H, W, C) or (N, C), got ", y));
+  for (const Index channel : channels)
+    if (channel < 0 || channel >= y.channels())
+      throw ShapeError(text("mask_channels: expected channels in 0..", y.channels() - 1, ", got ", channel));
+}
+
+/// Sets the given channels to 0, at every position of every image, also where they were NaN.
+/// y (N, H, W, C) or (N, C); order and repetition of `channels` do not matter. Throws ShapeError for one not in y.
+template <Scalar T, Device D>
+void zero_channels(View<T, D> y, std::span<const Index> channels) {
+  require_channels(y.shape(), channels);
+  kernels::zero_channels(y, channels);
+}
+
+/// Multiplies the given channels, each named once, by `factor`. Throws as zero_channels.
+template <Scalar T, Device D>
+void scale_channels(View<T, D> y, std::span<const Index> channels, std::type_identity_t<T> factor) {
+  require_channels(y.shape(), channels);
+  kernels::scale_channels(y, channels, factor);
+}
+
+/// Sets channel channels[i] to values[i], at every position of every image. Throws as zero_channels, and ShapeError
+/// unless there is one value per channel given.
+template <Scalar T, Device D>
+void set_channels(View<T, D> y, std::span<const Index> channels, std::type_identity_t<std::span<const T>> values) {
+  require_channels(y.shape(), channels);
+  require_equal("set_channels", "values", channels.size(), values.size());
+  kernels::set_channels(y, channels, values);
+}
+
+}  // namespace fusiform
