@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cmath>
+
+#include <fusiform/core/parallel.hpp>
+#include <fusiform/core/view.hpp>
+#include <fusiform/ops/cpu/grain.hpp>
+#include <fusiform/ops/update_settings.hpp>
+
+namespace fusiform::kernels {
+
+template <Scalar T>
+void adam_update(View<const T, Cpu> gradient, const AdamSettings& settings, View<T, Cpu> mean, View<T, Cpu> square,
+                 View<T, Cpu> value) {
+  const auto step_size = static_cast<T>(settings.step_size);
+  const auto root_correction = static_cast<T>(settings.root_correction);
+  const auto beta2 = static_cast<T>(settings.beta2);
+  const auto towards_mean = static_cast<T>(1 - settings.beta1);
+  const auto towards_square = static_cast<T>(1 - settings.beta2);
+  const auto eps = static_cast<T>(settings.eps);
+  const auto weight_decay = static_cast<T>(settings.weight_decay);
+  parallel_ranges(value.size(), elementwise_grain, [&](Index begin, Index end) {
+    const T* __restrict g = gradient.data();
+    T* __restrict m = mean.data();
+    T* __restrict v = square.data();
+    T* __restrict w = value.data();
+    for (Index i = begin; i < end; ++i) {
+      const T d = g[i] + weight_decay * w[i];
+      m[i] += towards_mean * (d - m[i]);
+      v[i] = beta2 * v[i] + towards_square * (d * d);
+      w[i] -= step_size * (m[i] / (std::sqrt(v[i]) / root_correction + eps));
+    }
+  });
+}
+
+}  // namespace fusiform::kernels
