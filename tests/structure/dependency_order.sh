@@ -5,6 +5,7 @@
 #   Image libraries only in data/image_file.hpp, JSON and TOML libraries only in study/ and report/.
 #   The umbrella fusiform.hpp includes every header of core to analysis, data and io (not of their subfolders)
 #   except those that lead to data/image_file.hpp, and leads to no header that needs another library.
+# It also refuses `using namespace`.
 # usage: dependency_order.sh <include folder>
 set -eu
 cd "$1/fusiform"
@@ -36,6 +37,7 @@ find . -name '*.hpp' | sed 's|^\./||' | sort | xargs awk '
     exists[header] = 1
     if (module != "" && !(module in allowed)) complain(header ": no module of this name is known")
   }
+  /^[ \t]*using namespace/ { complain(header ":" FNR ": using namespace in a header") }
   !/^[ \t]*#[ \t]*include/ { next }
   {
     where = header ":" FNR ": "

@@ -47,4 +47,5 @@ expect 'only study/ and report/ may include nlohmann/json.hpp' ops/relu.hpp '#in
 expect 'leads to data/image_file.hpp, which needs another library' \
   fusiform.hpp '#include <fusiform/data/image_file.hpp>'
 expect 'fusiform.hpp: does not include data/image.hpp' data/image.hpp '#include <fusiform/core/shape.hpp>'
+expect 'core/shape.hpp:2: using namespace' core/shape.hpp 'using namespace std;'
 exit $failures

@@ -18,9 +18,11 @@ class View {
   View(T* data, const Shape& shape) : data_(data), shape_(shape) {}
 
   /// A writable view is also a readable one.
+  // NOLINTBEGIN(google-explicit-constructor)
   template <class U>
   requires(std::is_const_v<T>&& std::same_as<U, std::remove_const_t<T>>) View(const View<U, D>& other)
-      : data_(other.data()), shape_(other.shape()) {}  // NOLINT(google-explicit-constructor)
+      : data_(other.data()), shape_(other.shape()) {}
+  // NOLINTEND(google-explicit-constructor)
 
   [[nodiscard]] T* data() const noexcept { return data_; }
   [[nodiscard]] const Shape& shape() const noexcept { return shape_; }
