@@ -81,11 +81,11 @@ class DescriptionLine {
   Number number(std::string_view expected) {
     const std::string found = word(expected);
     const std::optional<Number> value = parse_number<Number>(found);
-    if (!value) fail(expected, "'" + found + "'");
+    if (!value) fail(expected, text("'", found, "'"));
     return *value;
   }
   [[noreturn]] void fail(std::string_view expected) {
-    fail(expected, at_end() ? "the end of the line" : "'" + std::string(line_.substr(position_)) + "'");
+    fail(expected, at_end() ? "the end of the line" : text("'", line_.substr(position_), "'"));
   }
   [[noreturn]] void fail(std::string_view expected, const std::string& found) const {
     throw ConfigError(text("network description, line ", number_, ": expected ", expected, ", found ", found));
