@@ -1,0 +1,183 @@
+/// ReLU, add, copy, fill, dropout and the masking of channels.
+
+#include <cmath>
+#include <limits>
+
+#include <fusiform/core/parallel.hpp>
+#include <fusiform/ops/add.hpp>
+#include <fusiform/ops/copy.hpp>
+#include <fusiform/ops/dropout.hpp>
+#include <fusiform/ops/fill.hpp>
+#include <fusiform/ops/mask_channels.hpp>
+#include <fusiform/ops/relu.hpp>
+
+#include "tests/conformance/cases.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/compare.hpp"
+#include "tests/support/random_tensor.hpp"
+
+using namespace fusiform;
+using namespace fusiform::test;
+
+TEMPLATE_TEST_CASE("relu keeps what is positive", "[ops][relu]", float, double) {
+  for (const Index count : element_counts()) {
+    CAPTURE(count);
+    const auto x = random_tensor<TestType>({count}, Rng(1)), dy = random_tensor<TestType>({count}, Rng(2));
+    Tensor<TestType, Cpu> y(x.shape()), dx(x.shape()), expected_y(x.shape()), expected_dx(x.shape());
+    relu_forward(x, y.view());
+    relu_backward(y, dy, dx.view());
+    for (Index i = 0; i < count; ++i)
+      if (x[i] > 0) {
+        expected_y[i] = x[i];
+        expected_dx[i] = dy[i];
+      }
+    CHECK(same_bits(y, expected_y));
+    CHECK(same_bits(dx, expected_dx));
+  }
+}
+
+TEST_CASE("relu at its corner, at NaN and at infinity", "[ops][relu]") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> values{0.F, std::numeric_limits<float>::quiet_NaN(), infinity, -infinity};
+  const Tensor<float, Cpu> x(Shape{4}, values);
+  Tensor<float, Cpu> y(Shape{4}), dx(Shape{4}), dy(Shape{4});
+  dy.fill(3);
+  relu_forward(x, y.view());
+  CHECK(y[0] == 0);
+  CHECK(std::isnan(y[1]));
+  CHECK(y[2] == infinity);
+  CHECK(y[3] == 0);
+  relu_backward(y, dy, dx.view());
+  CHECK(dx[0] == 0);
+  CHECK(dx[1] == 3);
+  CHECK(dx[2] == 3);
+  CHECK(dx[3] == 0);
+  Tensor<float, Cpu> other(Shape{2, 2});
+  CHECK_THROWS_AS(relu_forward(x, other.view()), ShapeError);
+}
+
+TEST_CASE("add sums from left to right", "[ops][add]") {
+  for (const Index count : element_counts()) {
+    std::vector<Tensor<float, Cpu>> summands;
+    for (std::uint64_t i = 0; i < 4; ++i) summands.push_back(random_tensor<float>({count}, Rng(i)));
+    const std::vector<View<const float, Cpu>> views(summands.begin(), summands.end());
+    for (const std::size_t used : {2U, 3U, 4U}) {
+      Tensor<float, Cpu> y(Shape{count}), expected(Shape{count});
+      add(std::span(views).first(used), y.view());
+      for (Index i = 0; i < count; ++i) {
+        expected[i] = summands[0][i];
+        for (std::size_t k = 1; k < used; ++k) expected[i] += summands[k][i];
+      }
+      CHECK(same_bits(y, expected));
+    }
+    Tensor<float, Cpu> y(Shape{count});
+    CHECK_THROWS_AS(add(std::span(views).first(1), y.view()), ShapeError);
+  }
+  Tensor<float, Cpu> a(Shape{2, 3}), b(Shape{3, 2});
+  CHECK_THROWS_AS(add(a, b, a.view()), ShapeError);
+}
+
+TEST_CASE("copy and fill reach every element", "[ops][copy]") {
+  for (const Index count : element_counts()) {
+    const auto x = random_tensor<float>({count}, Rng(1));
+    Tensor<float, Cpu> y(Shape{1, count});
+    copy(x, y.view());
+    CHECK(difference(std::span<const float>(y.span()), x.span()).absolute == 0);
+    fill(2.5F, y.view());
+    CHECK(std::count(y.span().begin(), y.span().end(), 2.5F) == count);
+  }
+  const Tensor<float, Cpu> x(Shape{3});
+  Tensor<float, Cpu> y(Shape{4});
+  CHECK_THROWS_AS(copy(x, y.view()), ShapeError);
+}
+
+TEST_CASE("dropout draws one word of the stream per element", "[ops][dropout]") {
+  const Rng rng = Rng(7).stream("dropout");
+  for (const Index count : element_counts())
+    for (const double probability : {0.0, 0.25, 0.5, 1.0}) {
+      CAPTURE(count, probability);
+      const auto x = random_tensor<float>({count}, Rng(1)), dy = random_tensor<float>({count}, Rng(2));
+      Tensor<float, Cpu> y(x.shape()), dx(x.shape()), expected_y(x.shape()), expected_dx(x.shape());
+      Tensor<std::int32_t, Cpu> mask(dropout_mask_shape(x.shape()));
+      dropout_forward(x, probability, rng, y.view(), mask.view());
+      dropout_backward(dy, mask, probability, dx.view());
+      const auto scale = static_cast<float>(1 / (1 - probability));
+      for (Index i = 0; i < count; ++i) {
+        const double uniform = rng.word_at(static_cast<std::uint64_t>(i)) / 4294967296.0;
+        if (uniform >= probability) {
+          expected_y[i] = x[i] * scale;
+          expected_dx[i] = dy[i] * scale;
+        }
+      }
+      CHECK(same_bits(y, expected_y));
+      CHECK(same_bits(dx, expected_dx));
+    }
+  Tensor<float, Cpu> x(Shape{40});
+  Tensor<std::int32_t, Cpu> mask(Shape{2}), small(Shape{1});
+  CHECK_THROWS_AS(dropout_forward(x, 1.5, rng, x.view(), mask.view()), ConfigError);
+  CHECK_THROWS_AS(dropout_forward(x, 0.5, rng, x.view(), small.view()), ShapeError);
+}
+
+TEST_CASE("dropout drops the share it is told to", "[ops][dropout]") {
+  Tensor<float, Cpu> x(Shape{200000}), y(x.shape());
+  x.fill(1);
+  Tensor<std::int32_t, Cpu> mask(dropout_mask_shape(x.shape()));
+  for (const double probability : {0.1, 0.5, 0.8}) {
+    dropout_forward(x, probability, Rng(3), y.view(), mask.view());
+    double sum = 0;
+    for (const float value : y.span()) sum += static_cast<double>(value);
+    // Mean 1, standard error sqrt(p / (1 - p) / 200000) <= 0.0045; five of them.
+    CHECK(std::abs(sum / 200000 - 1) < 5 * std::sqrt(probability / (1 - probability) / 200000));
+  }
+}
+
+TEST_CASE("elementwise operations give the same bits for any number of threads", "[ops][dropout]") {
+  const int threads = thread_count();
+  const auto x = random_tensor<float>({200001}, Rng(1));
+  const auto run = [&](int count) {
+    set_thread_count(count);
+    Tensor<float, Cpu> dropped(x.shape()), rectified(x.shape());
+    Tensor<std::int32_t, Cpu> mask(dropout_mask_shape(x.shape()));
+    dropout_forward(x, 0.5, Rng(3), dropped.view(), mask.view());
+    relu_forward(dropped, rectified.view());
+    return rectified;
+  };
+  const auto one = run(1), five = run(5);
+  set_thread_count(threads);
+  CHECK(same_bits(one, five));
+}
+
+TEST_CASE("channels are zeroed, scaled and set everywhere and nowhere else", "[ops][mask_channels]") {
+  for (const Shape& shape : channel_shapes()) {
+    CAPTURE(shape);
+    const Index last = shape.channels() - 1;
+    const std::vector<Index> channels = last == 0 ? std::vector<Index>{0} : std::vector<Index>{last, 0};
+    const std::vector<float> values = last == 0 ? std::vector<float>{7} : std::vector<float>{7, -3};
+    const auto x = random_tensor<float>(shape, Rng(1));
+    Tensor<float, Cpu> zeroed = x, scaled = x, set = x;
+    zero_channels(zeroed.view(), channels);
+    scale_channels(scaled.view(), channels, 0.5F);
+    set_channels(set.view(), channels, values);
+    Tensor<float, Cpu> expected_zeroed = x, expected_scaled = x, expected_set = x;
+    for (Index i = 0; i < x.size(); ++i) {
+      const Index c = i % shape.channels();
+      if (c != 0 && c != last) continue;
+      expected_zeroed[i] = 0;
+      expected_scaled[i] = x[i] / 2;
+      expected_set[i] = c == last ? values.front() : values.back();
+    }
+    CHECK(same_bits(zeroed, expected_zeroed));
+    CHECK(same_bits(scaled, expected_scaled));
+    CHECK(same_bits(set, expected_set));
+    Tensor<float, Cpu> untouched = x;
+    zero_channels(untouched.view(), std::vector<Index>{});
+    CHECK(same_bits(untouched, x));
+  }
+  Tensor<float, Cpu> x(Shape{2, 3});
+  x.fill(std::numeric_limits<float>::quiet_NaN());
+  zero_channels(x.view(), std::vector<Index>{1});
+  CHECK(x[1] == 0);
+  CHECK_THROWS_AS(zero_channels(x.view(), std::vector<Index>{3}), ShapeError);
+  CHECK_THROWS_AS(zero_channels(x.view(), std::vector<Index>{-1}), ShapeError);
+  CHECK_THROWS_AS(set_channels(x.view(), std::vector<Index>{0, 1}, std::vector<float>{1}), ShapeError);
+}
