@@ -1,0 +1,257 @@
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <fusiform/core/parallel.hpp>
+#include <fusiform/ops/conv2d.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/convolution_reference.hpp"
+#include "tests/support/golden.hpp"
+#include "tests/support/random_tensor.hpp"
+#include "tests/support/tensors.hpp"
+
+using namespace fusiform;
+using namespace fusiform::test;
+
+namespace {
+
+struct Case {
+  Shape x;
+  Shape weight;
+  Conv2dOptions options;
+};
+
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << c.x << " * " << c.weight << " stride " << c.options.stride << " padding " << c.options.padding;
+}
+
+/// Sizes around the tile (14 or 6 rows, 32/16/8 columns), the blocks (256 or 128 columns of patches, 224 or 96 pixels)
+/// and the chunks (1024 pixels), and every odd geometry.
+std::vector<Case> cases() {
+  return {
+      {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
+      {{1, 3, 3, 1}, {1, 3, 3, 1}, {}},
+      {{2, 5, 7, 3}, {4, 3, 3, 3}, {.padding = 1}},
+      {{3, 7, 7, 5}, {4, 1, 1, 5}, {}},
+      {{2, 9, 11, 5}, {37, 3, 2, 5}, {.stride = 2, .padding = 1}},
+      {{2, 6, 9, 4}, {7, 2, 5, 4}, {.padding = 1}},
+      {{1, 23, 19, 3}, {5, 11, 11, 3}, {.stride = 4, .padding = 2}},
+      {{2, 10, 10, 8}, {8, 7, 7, 8}, {.stride = 2, .padding = 3}},
+      {{2, 7, 7, 5}, {4, 1, 1, 5}, {.stride = 3}},                     // stride > kernel: pixels that nobody sees
+      {{2, 11, 10, 3}, {4, 2, 2, 3}, {.stride = 5, .padding = 1}},     //
+      {{2, 4, 5, 6}, {3, 3, 3, 6}, {.padding = 2}},                    // padding = kernel - 1
+      {{1, 2, 2, 3}, {2, 5, 5, 3}, {.padding = 4}},                    // kernel larger than the image
+      {{1, 2, 2, 3}, {2, 5, 5, 3}, {.stride = 3, .padding = 4}},       //
+      {{2, 3, 3, 2}, {3, 1, 1, 2}, {.padding = 2}},                    // outputs that see nothing but padding
+      {{1, 8, 8, 32}, {64, 3, 3, 32}, {.padding = 1}},                 // 288 columns: two blocks
+      {{1, 8, 9, 57}, {33, 3, 3, 57}, {.padding = 1}},                 // 513 columns, odd runs
+      {{3, 29, 31, 3}, {17, 3, 3, 3}, {.padding = 1}},                 // 2,697 pixels: several chunks and blocks
+      {{2, 24, 25, 16}, {15, 3, 3, 16}, {.stride = 2, .padding = 1}},  //
+      {{1, 4, 4, 8}, {530, 1, 1, 8}, {}},                              // many outputs, few pixels
+      {{0, 5, 5, 3}, {4, 3, 3, 3}, {.padding = 1}},                    // empty batch
+  };
+}
+
+template <Scalar T>
+struct Problem {
+  explicit Problem(const Case& c)
+      : options(c.options),
+        x(uniform_tensor<T>(c.x, "x")),
+        weight(uniform_tensor<T>(c.weight, "weight")),
+        bias(uniform_tensor<T>(Shape{c.weight[0]}, "bias")),
+        dy(uniform_tensor<T>(conv2d_output_shape(c.x, c.weight, c.options), "dy")) {}
+
+  Conv2dOptions options;
+  Tensor<T, Cpu> x, weight, bias, dy;
+};
+
+template <Scalar T>
+struct Results {
+  explicit Results(const Problem<T>& p)
+      : y(poisoned_tensor<T>(p.dy.shape())),
+        dx(poisoned_tensor<T>(p.x.shape())),
+        dw(poisoned_tensor<T>(p.weight.shape())),
+        db(poisoned_tensor<T>(p.bias.shape())) {
+    conv2d_forward<T, Cpu>(p.x, p.weight, p.bias, p.options, y.view());
+    conv2d_backward_input<T, Cpu>(p.dy, p.weight, p.options, dx.view());
+    conv2d_backward_weight<T, Cpu>(p.x, p.dy, p.options, dw.view());
+    conv2d_backward_bias<T, Cpu>(p.dy, db.view());
+  }
+
+  Tensor<T, Cpu> y, dx, dw, db;
+};
+
+template <Scalar T>
+ConvolutionReference reference_of(const Problem<T>& p) {
+  return convolution_reference(converted<double>(p.x), converted<double>(p.weight), converted<double>(p.bias),
+                               converted<double>(p.dy), p.options);
+}
+
+template <Scalar T>
+bool all_same_bits(const Results<T>& a, const Results<T>& b) {
+  return same_bits(a.y, b.y) && same_bits(a.dx, b.dx) && same_bits(a.dw, b.dw) && same_bits(a.db, b.db);
+}
+
+class ThreadCount {
+ public:
+  explicit ThreadCount(int threads) : before_(thread_count()) { set_thread_count(threads); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+  ~ThreadCount() { set_thread_count(before_); }
+
+ private:
+  int before_;
+};
+
+}  // namespace
+
+TEST_CASE("conv2d in double is the definition") {
+  for (const Case& c : cases()) {
+    CAPTURE(c);
+    const Problem<double> problem(c);
+    const Results<double> found(problem);
+    const ConvolutionReference expected = reference_of(problem);
+    // At most 3,000 terms of size 1 in another order: sqrt(3,000) * 1.1e-16 = 6e-15, and no more for the blocks.
+    CHECK(normalised_error(expected.y, found.y) < 1e-14);
+    CHECK(normalised_error(expected.dx, found.dx) < 1e-14);
+    CHECK(normalised_error(expected.dw, found.dw) < 1e-14);
+    CHECK(normalised_error(expected.db, found.db) < 1e-14);
+  }
+}
+
+TEST_CASE("conv2d in float is the definition, up to rounding") {
+  for (const Case& c : cases()) {
+    CAPTURE(c);
+    const Problem<float> problem(c);
+    const Results<float> found(problem);
+    const ConvolutionReference expected = reference_of(problem);
+    // A sum of K terms with independent rounding errors of 6e-8 of the running sum, which grows like sqrt(k):
+    // relative to the result 6e-8 * sqrt(K / 2). Three times that; a wrong or missing term is 1 / sqrt(K).
+    const auto bound = [](Index terms) { return 2e-7 * std::sqrt(static_cast<double>(terms) + 1); };
+    const Shape w = c.weight;
+    CHECK(normalised_error(expected.y, found.y) < bound(w[1] * w[2] * w[3]));
+    CHECK(normalised_error(expected.dx, found.dx) < bound(w[1] * w[2] * w[0]));
+    CHECK(normalised_error(expected.dw, found.dw) < bound(problem.dy.size() / w[0]));
+    CHECK(normalised_error(expected.db, found.db) < bound(problem.dy.size() / w[0]));
+  }
+}
+
+TEST_CASE("conv2d: the gradients are the adjoints of the forward pass") {
+  for (const Case& c : cases()) {
+    CAPTURE(c);
+    const Problem<double> p(c);
+    const Results<double> r(p);
+    Tensor<double, Cpu> y(p.dy.shape());
+    conv2d_forward<double, Cpu>(p.x, p.weight, View<const double, Cpu>(), p.options, y.view());
+    // Both are sums of the same products; 1e-12 of the product of the norms leaves room for their rounding only.
+    const double scale = std::sqrt(dot(y, y) * dot(p.dy, p.dy)) + 1e-300;
+    CHECK(std::abs(dot(y, p.dy) - dot(p.x, r.dx)) <= 1e-12 * scale);
+    CHECK(std::abs(dot(y, p.dy) - dot(p.weight, r.dw)) <= 1e-12 * scale);
+  }
+}
+
+TEST_CASE("conv2d: the gradients are finite differences of the forward pass") {
+  Problem<double> p({{2, 5, 6, 3}, {4, 3, 2, 3}, {.stride = 2, .padding = 1}});
+  const Results<double> r(p);
+  const auto loss = [&] {
+    Tensor<double, Cpu> y(p.dy.shape());
+    conv2d_forward<double, Cpu>(p.x, p.weight, p.bias, p.options, y.view());
+    return dot(y, p.dy);
+  };
+  const auto check = [&](Tensor<double, Cpu>& argument, const Tensor<double, Cpu>& gradient) {
+    for (Index i = 0; i < argument.size(); ++i) {
+      const double before = argument[i];
+      argument[i] = before + 0.5;
+      const double above = loss();
+      argument[i] = before - 0.5;
+      const double below = loss();
+      argument[i] = before;
+      CHECK(std::abs(above - below - gradient[i]) < 1e-12);  // linear in each argument: exact but for rounding
+    }
+  };
+  check(p.x, r.dx);
+  check(p.weight, r.dw);
+  check(p.bias, r.db);
+}
+
+TEST_CASE("conv2d agrees with PyTorch") {
+  const Goldens goldens;
+  const std::vector<Conv2dOptions> options{{1, 1}, {2, 2}, {4, 2}, {1, 0}, {2, 1}, {1, 0}, {1, 1}, {1, 0}, {2, 3}};
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    CAPTURE(i);
+    const std::string name = "conv2d." + std::to_string(i);
+    Problem<float> p({{1, 1, 1, 1}, {1, 1, 1, 1}, {}});
+    p.options = options[i];
+    p.x = goldens.tensor<float>(name + ".x");
+    p.weight = goldens.tensor<float>(name + ".weight");
+    p.bias = goldens.tensor<float>(name + ".bias");
+    p.dy = goldens.tensor<float>(name + ".dy");
+    const Results<float> r(p);
+    // Two float computations, each within 3e-7 * sqrt(400 terms) at worst of the truth.
+    CHECK(normalised_error(goldens.tensor<float>(name + ".y"), r.y) < 5e-6);
+    CHECK(normalised_error(goldens.tensor<float>(name + ".dx"), r.dx) < 5e-6);
+    CHECK(normalised_error(goldens.tensor<float>(name + ".dweight"), r.dw) < 5e-6);
+    CHECK(normalised_error(goldens.tensor<float>(name + ".dbias"), r.db) < 5e-6);
+  }
+}
+
+TEST_CASE("conv2d: the number of threads does not change a bit") {
+  for (const Case& c : cases()) {
+    CAPTURE(c);
+    const Problem<float> problem(c);
+    const auto with_threads = [&](int threads) {
+      const ThreadCount guard(threads);
+      return Results<float>(problem);
+    };
+    const Results<float> one = with_threads(1);
+    CHECK(all_same_bits(one, with_threads(2)));
+    CHECK(all_same_bits(one, with_threads(5)));
+  }
+}
+
+TEST_CASE("conv2d runs inside a parallel loop") {
+  const Problem<float> problem({{1, 13, 13, 20}, {40, 3, 3, 20}, {.padding = 1}});
+  const Results<float> alone(problem);
+  std::vector<char> same(8, 0);
+  parallel_for(
+      8, [&](Index i) { same[static_cast<std::size_t>(i)] = all_same_bits(alone, Results<float>(problem)) ? 1 : 0; });
+  CHECK(same == std::vector<char>(8, 1));
+}
+
+TEST_CASE("conv2d: an image's output and input gradient do not depend on the rest of the batch") {
+  const Problem<float> batch({{6, 10, 9, 19}, {35, 3, 3, 19}, {.padding = 1}});
+  const Results<float> all(batch);
+  for (Index n = 0; n < 6; ++n) {
+    Tensor<float, Cpu> y(batch.dy.shape().with_batch(1));
+    Tensor<float, Cpu> dx(batch.x.shape().with_batch(1));
+    conv2d_forward<float, Cpu>(batch.x.view().batch_range(n, 1), batch.weight, batch.bias, batch.options, y.view());
+    conv2d_backward_input<float, Cpu>(batch.dy.view().batch_range(n, 1), batch.weight, batch.options, dx.view());
+    Tensor<float, Cpu> part(y.shape(), all.y.view().batch_range(n, 1).span());
+    Tensor<float, Cpu> gradient_part(dx.shape(), all.dx.view().batch_range(n, 1).span());
+    CHECK(same_bits(part, y));
+    CHECK(same_bits(gradient_part, dx));
+  }
+}
+
+TEST_CASE("conv2d names what does not fit") {
+  CHECK(conv2d_output_shape({8, 224, 224, 3}, {64, 3, 3, 3}, {.padding = 1}) == Shape{8, 224, 224, 64});
+  CHECK(conv2d_output_shape({1, 224, 224, 3}, {64, 11, 11, 3}, {.stride = 4, .padding = 2}) == Shape{1, 55, 55, 64});
+  CHECK_THROWS_WITH(conv2d_output_shape({1, 8, 8, 64}, {8, 3, 3, 128}, {}),
+                    "conv2d: expected 128 input channels, got 64");
+  CHECK_THROWS_AS(conv2d_output_shape({1, 2, 8, 4}, {8, 3, 3, 4}, {}), ShapeError);
+  CHECK_THROWS_AS(conv2d_output_shape({2, 8, 4}, {8, 3, 3, 4}, {}), ShapeError);
+  CHECK_THROWS_AS(conv2d_output_shape({1, 8, 8, 4}, {8, 3, 3, 4}, {.stride = 0}), ConfigError);
+  CHECK_THROWS_AS(conv2d_output_shape({1, 8, 8, 4}, {8, 3, 3, 4}, {.padding = -1}), ConfigError);
+  Tensor<float, Cpu> x(Shape{1, 8, 8, 4});
+  Tensor<float, Cpu> w(Shape{8, 3, 3, 4});
+  Tensor<float, Cpu> small(Shape{1, 5, 6, 8});
+  Tensor<float, Cpu> bias(Shape{7});
+  Tensor<float, Cpu> y(Shape{1, 6, 6, 8});
+  const View<const float, Cpu> none;
+  CHECK_THROWS_AS((conv2d_forward<float, Cpu>(x, w, none, {}, small.view())), ShapeError);
+  CHECK_THROWS_AS((conv2d_forward<float, Cpu>(x, w, bias, {}, y.view())), ShapeError);
+  CHECK_THROWS_AS((conv2d_backward_input<float, Cpu>(small, w, {}, x.view())), ShapeError);
+  CHECK_THROWS_AS((conv2d_backward_weight<float, Cpu>(x, small, {}, w.view())), ShapeError);
+  CHECK_THROWS_AS((conv2d_backward_bias<float, Cpu>(y, bias.view())), ShapeError);
+}
