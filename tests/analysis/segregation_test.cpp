@@ -187,7 +187,7 @@ TEST_CASE("the index of published drops") {
 }
 
 TEST_CASE("limits of the index, for any number of tasks") {
-  for (const std::size_t tasks : {2, 3, 5}) {
+  for (const std::size_t tasks : std::vector<std::size_t>{2, 3, 5}) {
     CAPTURE(tasks);
     DropMatrix d(tasks, std::vector<double>(tasks, 0.3));
     CHECK(segregation_parts(d).index() == Approx(0).margin(1e-12));

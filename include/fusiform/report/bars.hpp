@@ -1,0 +1,118 @@
+#pragma once
+/// Grouped bars with error bars: performance after lesions, accuracies of nets.
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fusiform/report/curves.hpp>
+
+namespace fusiform {
+
+/// The bars of one colour, one in each group. A value that is not finite leaves its place empty.
+struct BarSeries {
+  std::string name;
+  std::vector<double> values;
+  std::vector<double> low = {};  ///< ends of the intervals; empty for none
+  std::vector<double> high = {};
+  int color = 0;
+};
+
+struct BarsOptions {
+  std::string name;                 ///< of the files
+  std::vector<std::string> groups;  ///< names along the x axis
+  std::vector<BarSeries> series;
+  std::string x_label = {};
+  std::string y_label = {};
+  bool percent = true;  ///< values are shares
+  std::optional<ReferenceLine> reference = {};
+  std::optional<double> y_low = {};
+  std::optional<double> y_high = {};
+  double height = 260;  ///< pixels inside the axes
+};
+
+/// Throws ShapeError if a series does not have one value per group.
+[[nodiscard]] inline Figure bars_figure(const BarsOptions& options) {
+  const std::string where = "bars figure '" + options.name + "'";
+  require_setting(!options.groups.empty() && !options.series.empty(), where, "at least 1 group and 1 series",
+                  options.series.size());
+  Figure figure{.name = options.name, .script = {}, .columns = {"group", "series", "value", "low", "high"}, .rows = {}};
+  std::vector<gnuplot::LegendEntry> entries;
+  gnuplot::Range range{.low = 0, .high = 0};
+  for (const BarSeries& series : options.series) {
+    require_equal(where, "values, one per group,", options.groups.size(), series.values.size());
+    if (!series.low.empty() || !series.high.empty()) {
+      require_equal(where, "interval ends, one per group,", options.groups.size(), series.low.size());
+      require_equal(where, "interval ends, one per group,", options.groups.size(), series.high.size());
+    }
+    entries.push_back({series.name, palette::color(series.color), gnuplot::Mark::block});
+    for (const std::vector<double>* values : {&series.values, &series.low, &series.high})
+      for (const double value : *values) range.include(value);
+  }
+  for (std::size_t g = 0; g < options.groups.size(); ++g)
+    for (const BarSeries& series : options.series)
+      figure.rows.push_back({options.groups[g], series.name, series.values[g],
+                             series.low.empty() ? CsvValue("") : CsvValue(series.low[g]),
+                             series.high.empty() ? CsvValue("") : CsvValue(series.high[g])});
+  if (options.reference) range.include(options.reference->y);
+  if (range.low == range.high) range.high = 1;
+  range = range.rounded();
+  if (options.y_low) range.low = *options.y_low;
+  if (options.y_high) range.high = *options.y_high;
+
+  const auto groups = static_cast<double>(options.groups.size());
+  const auto bars = static_cast<double>(options.series.size());
+  constexpr double left = 68;
+  const double group_width = std::clamp(bars * 52 + 44, 110.0, 240.0);
+  const double inner = std::clamp(groups * group_width, 300.0, 820.0);
+  figure.width = std::max(560.0, left + inner + 24);
+  const bool crowded = detail::crowded_names(options.groups, inner);
+  const double legend_height = gnuplot::legend(figure, left, entries).second;
+  const gnuplot::Box box{
+      .left = left, .top = legend_height + 14, .right = left + inner, .bottom = legend_height + 14 + options.height};
+  figure.height = box.bottom + (crowded ? 84 : options.x_label.empty() ? 34 : 52);
+
+  const double scale = options.percent ? 100 : 1;
+  const double bar_width = 0.72 / bars;
+  const double gap = std::min(0.012, bar_width / 10);
+  std::string data;
+  std::string blocks;
+  std::string whiskers;
+  for (std::size_t s = 0; s < options.series.size(); ++s) {
+    const BarSeries& series = options.series[s];
+    data += text("$series", s, " << EOD\n");
+    for (std::size_t g = 0; g < options.groups.size(); ++g) {
+      const double center = static_cast<double>(g) + (static_cast<double>(s) - (bars - 1) / 2) * bar_width;
+      const bool interval = !series.low.empty();
+      data += gnuplot::row({center, series.values[g] * scale, bar_width / 2 - gap,
+                            interval ? series.low[g] * scale : undefined_number,
+                            interval ? series.high[g] * scale : undefined_number});
+    }
+    data += "EOD\n";
+    blocks += text(blocks.empty() ? "" : ", ", "$series", s,
+                   " using 1:($2/2):($1-$3):($1+$3):(0):2 with boxxyerror fs solid 0.88 noborder lc rgb '",
+                   palette::color(series.color), "'");
+    if (!series.low.empty())
+      whiskers += text(", $series", s, " using 1:2:4:5 with yerrorbars pt -1 lw 1.5 lc rgb '", palette::ink, "'");
+  }
+
+  std::string& script = figure.script;
+  script = gnuplot::style() + gnuplot::legend(figure, left, entries).first + gnuplot::margins(figure, box) +
+           gnuplot::axis_labels(options.x_label, options.y_label) +
+           detail::axis('x', {.low = -0.5, .high = groups - 0.5}, false) + detail::axis('y', range, options.percent) +
+           detail::named_tics(options.groups, inner) + "set xtics scale 0\n";
+  if (range.low < 0) script += text("set xzeroaxis lt 1 lw 1 lc rgb '", palette::axis, "'\n");
+  std::string reference;
+  if (options.reference) {
+    script += text("set label ", gnuplot::quote(options.reference->label), " at graph 0.995, first ",
+                   format_number(options.reference->y * scale), " right offset 0,0.5 font ',10.5' textcolor rgb '",
+                   palette::label, "'\n");
+    reference = text(", ", format_number(options.reference->y * scale), " with lines lw 1.2 dt '-' lc rgb '",
+                     palette::axis, "'");
+  }
+  script += data + "plot " + blocks + whiskers + reference + "\n";
+  return figure;
+}
+
+}  // namespace fusiform
