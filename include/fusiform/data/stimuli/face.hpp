@@ -54,7 +54,7 @@ class FaceLook {
 
   [[nodiscard]] Surface cloth(const Fragment& seen) const {
     const Vec3 p = seen.local;
-    const float opening = -1.78F - m_.neckline + 1.3F * std::abs(p.x);
+    const float opening = -1.43F - m_.neckline + 1.3F * std::abs(p.x);
     if (p.z > -0.2F && p.y > opening)
       return {.albedo = f_.skin * 0.9F, .normal = seen.normal, .specular = 0.05F, .gloss = 12, .wrap = 0.2F};
     const float edge = p.z > -0.2F ? smooth_step(opening - 0.14F, opening - 0.12F, p.y) : 0.0F;
@@ -175,7 +175,7 @@ class FaceLook {
     if (v < upper && v > lower && u > -1 && u < 1) {
       const float iris_x = u * side - m_.gaze_x, iris_y = v - m_.gaze_y * 0.5F - 0.08F;
       const float radius = std::sqrt(iris_x * iris_x + iris_y * iris_y);
-      Vec3 white = Vec3{0.78F, 0.74F, 0.71F} * (1 - 0.35F * square(u)) * (1 - 0.45F * smooth_step(0.25F, 0, upper - v));
+      Vec3 white = Vec3{0.62F, 0.58F, 0.55F} * (1 - 0.35F * square(u)) * (1 - 0.45F * smooth_step(0.25F, 0, upper - v));
       const float rays = lattice_noise({std::atan2(iris_y, iris_x) * 5, radius * 3, 1}, f_.salt + 5);
       Vec3 iris = f_.iris * (0.7F + 0.7F * rays) * (1 - 0.6F * smooth_step(0.36F, 0.47F, radius));
       iris = lerp(Vec3{0.004F, 0.004F, 0.004F}, iris, smooth_step(0.15F, 0.22F, radius));
@@ -203,11 +203,11 @@ class FaceLook {
 /// Renders one instance of a person.
 [[nodiscard]] inline Image face_picture(const FaceIdentity& identity, Rng rng, Index size) {
   const FaceMoment moment = draw_moment(rng.stream("moment"));
-  const float detail = std::clamp(static_cast<float>(size) / 64, 0.7F, 2.2F);
+  const float detail = std::clamp(static_cast<float>(size) / 80, 0.6F, 2.2F);
   const Mesh mesh = face_mesh(identity, moment, detail);
   Rng view = rng.stream("view");
   Camera camera = Camera::orbit({0, -0.12F, 0}, {.pitch = draw(view, -0.06F, 0.06F)}, 8, 1);
-  camera.zoom = 8 * draw(view, 0.52F, 0.68F);
+  camera.zoom = 8 * draw(view, 0.56F, 0.72F);
   camera.shift_x = draw(view, -0.1F, 0.1F);
   camera.shift_y = draw(view, -0.1F, 0.1F);
   const Setting setting(rng.stream("setting"), 0);

@@ -50,7 +50,7 @@ class HeadShape {
     const float root = f_.eye_y + 0.06F;
     const float along = clamp01((root - y) / (root - f_.nose_tip));
     const float below = smooth_step(f_.nose_tip - 0.13F, f_.nose_tip - 0.01F, y);
-    const float ridge = lerp(0.05F, 0.09F, along) + 0.25F * f_.nose_wide * along;
+    const float ridge = lerp(0.07F, 0.085F, along) + 0.3F * f_.nose_wide * along;
     const float height =
         lerp(f_.nose_bridge * smooth_step(root + 0.25F, root - 0.05F, y), f_.nose_out, std::pow(along, 1.4F));
     out += (height + f_.nose_hook * std::sin(pi * along)) * bump(square(x / ridge)) * below;
@@ -100,7 +100,7 @@ class HeadShape {
     if (f_.length == HairLength::bald) return -0.1F;
     if (f_.bun) thick *= 0.5F;
     if (f_.curl > 0) thick += 0.1F * f_.curl * (lattice_noise(p * 6.0F, f_.salt) - 0.3F);
-    return thick * smooth_step(-0.02F, 0.16F, p.y - line) - 0.05F * (1 - smooth_step(-0.08F, 0.03F, p.y - line));
+    return thick * smooth_step(-0.02F, 0.16F, p.y - line) - 0.3F * (1 - smooth_step(-0.12F, 0.03F, p.y - line));
   }
 
  private:
@@ -171,14 +171,14 @@ class HeadShape {
   add_grid(mesh, {.rows = 8, .columns = 24, .part = neck_part}, [&](int row, int column) {
     const float t = static_cast<float>(row) / 7, angle = 2 * pi * static_cast<float>(column) / 24;
     const float radius = neck * (1 + 0.5F * square(1 - t) * (1 - t));
-    return Vec3{radius * std::sin(angle), lerp(-2.2F, -0.5F, t), radius * std::cos(angle) - lerp(0.3F, 0.22F, t)};
+    return Vec3{radius * std::sin(angle), lerp(-1.9F, -0.5F, t), radius * std::cos(angle) - lerp(0.3F, 0.22F, t)};
   });
   add_grid(mesh, {.rows = 14, .columns = 32, .part = cloth_part}, [&](int row, int column) {
     const float t = static_cast<float>(row) / 13, angle = 2 * pi * static_cast<float>(column) / 32;
     const float ring = std::sqrt(std::max(0.0F, 1 - t * t));
     const float x = std::sin(angle);
     const float wide = lerp(0.3F, 1.75F, ring);
-    return Vec3{wide * ring * x, -3.2F + 1.65F * t - 0.25F * square(x) * ring * t,
+    return Vec3{wide * ring * x, -2.85F + 1.65F * t - 0.25F * square(x) * ring * t,
                 0.75F * ring * std::cos(angle) - 0.3F};
   });
   compute_normals(mesh);

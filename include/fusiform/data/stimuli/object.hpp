@@ -117,7 +117,7 @@ class ObjectLook {
 
   [[nodiscard]] static Paint draw_paint(Rng& rng) {
     Paint paint;
-    const float hue = draw(rng, 0, 1), saturation = draw(rng, 0.05F, 0.8F), value = draw(rng, 0.12F, 0.75F);
+    const float hue = draw(rng, 0, 1), saturation = draw(rng, 0.1F, 0.95F), value = square(draw(rng, 0.2F, 0.88F));
     paint.first = hue_colour(hue, saturation, value);
     paint.second =
         hue_colour(hue + draw(rng, -0.1F, 0.1F), saturation * draw(rng, 0.5F, 1), value * draw(rng, 0.35F, 0.8F));

@@ -2,6 +2,7 @@
 /// Cameras and the z-buffer rasteriser.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -76,43 +77,45 @@ class DepthBuffer {
   void draw(std::span<const ScreenVertex> vertices, std::span<const Triangle> triangles, bool cull) {
     for (std::size_t i = 0; i < triangles.size(); ++i) {
       const auto corner = [&](std::size_t k) { return vertices[static_cast<std::size_t>(triangles[i].corner[k])]; };
-      const ScreenVertex a = corner(0);
-      ScreenVertex b = corner(1), c = corner(2);
+      const ScreenVertex a = corner(0), b = corner(1), c = corner(2);
+      // Samples lie at half integers. Most triangles are small: many end here, between samples.
+      const Box box{rounded(std::min({a.x, b.x, c.x})), rounded(std::max({a.x, b.x, c.x})),
+                    rounded(std::min({a.y, b.y, c.y})), rounded(std::max({a.y, b.y, c.y}))};
+      if (box.left >= box.right || box.top >= box.bottom) continue;
       const float area = signed_area(a, b, c);
-      if (area > 0) {  // y points down on the raster: counter-clockwise triangles have a negative area
-        if (cull) continue;
-        std::swap(b, c);
-      }
-      if (area != 0) draw(a, c, b, std::abs(area), static_cast<std::int32_t>(i));
+      // y points down on the raster: counter-clockwise triangles have a negative area
+      if (area == 0 || (cull && area > 0)) continue;
+      draw(a, b, c, 1 / area, box, static_cast<std::int32_t>(i));
     }
   }
 
  private:
+  struct Box {
+    int left, right, top, bottom;
+  };
+
   [[nodiscard]] std::size_t at(int x, int y) const noexcept {
     return static_cast<std::size_t>(y) * static_cast<std::size_t>(size_) + static_cast<std::size_t>(x);
   }
-  [[nodiscard]] int limited(float x) const noexcept {
-    return static_cast<int>(std::clamp(x, 0.0F, static_cast<float>(size_)));
+  /// The first sample at or after x.
+  [[nodiscard]] int rounded(float x) const noexcept {
+    return static_cast<int>(std::clamp(x + 0.5F, 0.0F, static_cast<float>(size_)));
   }
 
-  void draw(const ScreenVertex& a, const ScreenVertex& b, const ScreenVertex& c, float area, std::int32_t index) {
-    // Samples lie at half integers: x + 0.5 in [min, max].
-    const int left = limited(std::ceil(std::min({a.x, b.x, c.x}) - 0.5F));
-    const int right = limited(std::floor(std::max({a.x, b.x, c.x}) - 0.5F) + 1);
-    const int top = limited(std::ceil(std::min({a.y, b.y, c.y}) - 0.5F));
-    const int bottom = limited(std::floor(std::max({a.y, b.y, c.y}) - 0.5F) + 1);
-    if (left >= right || top >= bottom) return;
-    const float scale = 1 / area;
+  void draw(const ScreenVertex& a, const ScreenVertex& b, const ScreenVertex& c, float scale, const Box& box,
+            std::int32_t index) {
     const float step_b = (c.y - a.y) * scale, step_c = (a.y - b.y) * scale;
-    for (int y = top; y < bottom; ++y) {
-      const ScreenVertex sample{static_cast<float>(left) + 0.5F, static_cast<float>(y) + 0.5F, 0};
+    for (int y = box.top; y < box.bottom; ++y) {
+      const ScreenVertex sample{static_cast<float>(box.left) + 0.5F, static_cast<float>(y) + 0.5F, 0};
       float weight_b = signed_area(a, sample, c) * scale;
       float weight_c = signed_area(a, b, sample) * scale;
-      for (int x = left; x < right; ++x, weight_b += step_b, weight_c += step_c) {
-        if (weight_b < 0 || weight_c < 0 || weight_b + weight_c > 1) continue;
+      for (int x = box.left; x < box.right; ++x, weight_b += step_b, weight_c += step_c) {
         const float depth = a.depth + weight_b * (b.depth - a.depth) + weight_c * (c.depth - a.depth);
         const std::size_t place = at(x, y);
-        if (depth > depth_[place]) {
+        // One branch instead of four: none of the conditions can be predicted.
+        const int covered = static_cast<int>(weight_b >= 0) & static_cast<int>(weight_c >= 0) &
+                            static_cast<int>(weight_b + weight_c <= 1) & static_cast<int>(depth > depth_[place]);
+        if (covered != 0) {
           depth_[place] = depth;
           triangle_[place] = index;
         }
@@ -128,7 +131,7 @@ class DepthBuffer {
 /// The mesh seen along a distant light, for shadows.
 class ShadowMap {
  public:
-  ShadowMap(const Mesh& mesh, Vec3 to_light, int size) : buffer_(size), frame_(looking_along(to_light)) {
+  ShadowMap(const Mesh& mesh, Vec3 to_light, int size, bool cull) : buffer_(size), frame_(looking_along(to_light)) {
     Vec3 low{1e9F, 1e9F, 1e9F}, high = -low;
     std::vector<ScreenVertex> seen;
     seen.reserve(mesh.vertices.size());
@@ -138,31 +141,30 @@ class ShadowMap {
       high = {std::max(high.x, p.x), std::max(high.y, p.y), std::max(high.z, p.z)};
       seen.push_back({p.x, p.y, p.z});
     }
-    origin_ = low;
+    origin_ = {low.x, high.y, low.z};
     const float extent = std::max({high.x - low.x, high.y - low.y, 1e-3F});
     scale_ = static_cast<float>(size) / extent;
     for (ScreenVertex& each : seen)
-      each = {(each.x - low.x) * scale_, (each.y - low.y) * scale_, each.depth - low.z + 1};
-    buffer_.draw(seen, mesh.triangles, false);
+      each = {(each.x - low.x) * scale_, (high.y - each.y) * scale_, each.depth - low.z + 1};
+    buffer_.draw(seen, mesh.triangles, cull);
   }
 
   /// Size of a texel in the scene.
   [[nodiscard]] float texel() const noexcept { return 1 / scale_; }
 
-  /// Share of the light that reaches p, from four taps on a circle of the given radius (in the scene), turned by
-  /// `turn`. Taps outside the map are lit.
-  [[nodiscard]] float light_at(Vec3 p, float radius, float turn) const noexcept {
+  /// Share of the light that reaches p, from four taps at `offset` (in the scene, on the plane across the light) and
+  /// its quarter turns. Taps outside the map are lit.
+  [[nodiscard]] float light_at(Vec3 p, std::array<float, 2> offset) const noexcept {
     const Vec3 q = to_frame(p) - origin_;
-    const float depth = q.z + 1;
+    const float depth = std::max(q.z + 1, 0.0F);  // empty texels hold 0
+    const auto limit = static_cast<float>(buffer_.size());
     float lit = 0;
-    float dx = radius * scale_ * std::cos(turn), dy = radius * scale_ * std::sin(turn);
+    float dx = offset[0] * scale_, dy = offset[1] * scale_;
     for (int tap = 0; tap < 4; ++tap) {
-      const float x = q.x * scale_ + dx, y = q.y * scale_ + dy;
-      const auto limit = static_cast<float>(buffer_.size());
+      const float x = q.x * scale_ + dx, y = dy - q.y * scale_;
       const bool inside = x >= 0 && y >= 0 && x < limit && y < limit;
       if (!inside || buffer_.depth(static_cast<int>(x), static_cast<int>(y)) <= depth) lit += 0.25F;
-      dx = std::exchange(dy, dx);  // a quarter turn
-      dx = -dx;
+      dx = -std::exchange(dy, dx);  // a quarter turn
     }
     return lit;
   }

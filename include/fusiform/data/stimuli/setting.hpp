@@ -25,9 +25,9 @@ class Setting {
     light.fill = Vec3{1 - 0.5F * warmth, 1, 1 + 0.5F * warmth} * draw(rng, 0.05F, 0.4F);
     light.sky = Vec3{1 - warmth, 1, 1 + warmth} * ambient;
     light.softness = draw(rng, 0.03F, 0.14F);
-    const float hue = draw(rng, 0, 1), saturation = draw(rng, 0, 0.55F);
-    low_ = hue_colour(hue, saturation, draw(rng, 0.08F, 0.8F));
-    high_ = hue_colour(hue + draw(rng, -0.2F, 0.2F), saturation, draw(rng, 0.08F, 0.8F));
+    const float hue = draw(rng, 0, 1), saturation = draw(rng, 0, 0.75F);
+    low_ = hue_colour(hue, saturation, square(draw(rng, 0.15F, 0.85F)));
+    high_ = hue_colour(hue + draw(rng, -0.2F, 0.2F), saturation, square(draw(rng, 0.15F, 0.85F)));
     horizon = low_;
     light.bounce = low_ * (0.6F * ambient);
     for (Blot& blot : blots_)

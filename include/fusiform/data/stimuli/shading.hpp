@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <fusiform/data/image.hpp>
@@ -24,7 +25,7 @@ struct Fragment {
 struct Surface {
   Vec3 albedo{};
   Vec3 normal{};
-  float specular = 0, gloss = 20;  ///< strength and Blinn-Phong exponent of the highlight
+  float specular = 0, gloss = 20;  ///< strength and exponent of the highlight
   float wrap = 0;                  ///< light that creeps around the terminator, as in skin
   float cover = 1;                 ///< 0 lets the backdrop through (the far ground)
 };
@@ -58,16 +59,19 @@ namespace detail {
 [[nodiscard]] inline float crevice(const DepthBuffer& buffer, int x, int y) noexcept {
   const float centre = buffer.depth(x, y);
   if (centre <= 0) return 0;
-  const float distance = 1 / centre;
+  const float scale = 1 / (centre * centre);  // from differences of 1 / distance, linear on planes, to distances
   const int last = buffer.size() - 1;
   constexpr std::array<std::array<int, 2>, 4> directions{{{1, 0}, {0, 1}, {1, 1}, {1, -1}}};
   float sum = 0;
   for (int ring = 1; ring <= 2; ++ring) {
     const int reach = std::max(1, buffer.size() * ring / 36);
     const float range = 0.12F * static_cast<float>(ring);
+    const float slope = 1 / (3 * range);
     const auto nearer = [&](int dx, int dy) {
       const float depth = buffer.depth(std::clamp(x + dx, 0, last), std::clamp(y + dy, 0, last));
-      return std::clamp(distance - 1 / std::max(depth, 1e-3F), -range, range);
+      const float difference = (depth - centre) * scale;
+      // A silhouette far in front of the sample takes no light from it: the effect ends at four times the range.
+      return std::clamp(difference, -range, range) * clamp01((4 * range - difference) * slope);
     };
     for (const auto& [dx, dy] : directions)
       sum += std::max(0.0F, nearer(dx * reach, dy * reach) + nearer(-dx * reach, -dy * reach)) / (2 * range);
@@ -80,7 +84,8 @@ namespace detail {
 /// Renders one picture.
 ///
 /// `look` has `Surface surface(const Fragment&) const` and `Vec3 backdrop(float u, float v) const` with u, v in
-/// [0, 1] from the top left; both are called once a sample.
+/// [0, 1] from the top left; `surface` is called for each of the four samples
+/// of a pixel, `backdrop` once a pixel.
 template <class Look>
 class Renderer {
  public:
@@ -93,7 +98,12 @@ class Renderer {
         options_(options),
         samples_(static_cast<int>(2 * options.size)),
         buffer_(samples_),
-        shadow_(mesh, light.to_key, std::clamp(samples_ * 5 / 4, 64, 640)) {
+        shadow_(mesh, light.to_key, std::clamp(samples_, 64, 512), options.cull) {
+    for (std::size_t sample = 0; sample < taps_.size(); ++sample) {
+      const float turn = 0.4F * static_cast<float>(sample),
+                  radius = light.softness * (0.6F + 0.2F * static_cast<float>(sample));
+      taps_[sample] = {radius * std::cos(turn), radius * std::sin(turn)};
+    }
     screen_.reserve(mesh.vertices.size());
     for (const Vertex& vertex : mesh.vertices)
       screen_.push_back(camera.project(vertex.position, static_cast<float>(samples_)));
@@ -108,7 +118,8 @@ class Renderer {
       for (int x = 0; x < samples_; x += 2) {
         const float open = 1 - 0.85F * detail::crevice(buffer_, x, y);
         Vec3 sum;
-        for (int sample = 0; sample < 4; ++sample) sum += colour(x + sample % 2, y + sample / 2, sample, open);
+        std::optional<Vec3> behind;  // smooth: once a pixel is enough
+        for (int sample = 0; sample < 4; ++sample) sum += colour(x + sample % 2, y + sample / 2, sample, open, behind);
         const Vec3 mean = sum * (0.25F * light_.exposure);
         for (const float channel : {mean.x, mean.y, mean.z})
           image.pixels[out++] = static_cast<std::uint8_t>(255 * display_value(channel) + 0.5F);
@@ -152,10 +163,11 @@ class Renderer {
             va.local * weight_a + vb.local * weight_b + vc.local * weight_c, triangle.part};
   }
 
-  [[nodiscard]] Vec3 colour(int x, int y, int sample, float open) const {
+  [[nodiscard]] Vec3 colour(int x, int y, int sample, float open, std::optional<Vec3>& behind) const {
     const auto backdrop = [&] {
       const auto size = static_cast<float>(samples_);
-      return look_.backdrop((static_cast<float>(x) + 0.5F) / size, (static_cast<float>(y) + 0.5F) / size);
+      if (!behind) behind = look_.backdrop(static_cast<float>(x) / size, static_cast<float>(y) / size);
+      return *behind;
     };
     Fragment seen;
     if (buffer_.triangle(x, y) >= 0 && buffer_.depth(x, y) > 0) {
@@ -180,7 +192,7 @@ class Renderer {
     if (lambert > 0 && dot(seen.normal, light_.to_key) > -surface.wrap) {
       // Off the surface by more than a texel, or the surface would shadow itself.
       const Vec3 lifted = seen.position + seen.normal * (2.0F * shadow_.texel()) + light_.to_key * shadow_.texel();
-      lit = shadow_.light_at(lifted, light_.softness, 0.4F * static_cast<float>(sample));
+      lit = shadow_.light_at(lifted, taps_[static_cast<std::size_t>(sample)]);
     }
     const float up = 0.5F + 0.5F * surface.normal.y;
     Vec3 light = lerp(light_.bounce, light_.sky, up) * (open * open);
@@ -190,7 +202,8 @@ class Renderer {
     if (surface.specular > 0) {
       const auto highlight = [&](Vec3 to_light) {
         const float aligned = std::max(0.0F, dot(surface.normal, normalized(to_light + to_eye)));
-        return surface.specular * std::pow(aligned, surface.gloss);
+        // aligned^gloss in the rational form of Schlick (1994), without the power.
+        return surface.specular * aligned / (surface.gloss - surface.gloss * aligned + aligned);
       };
       if (lit > 0) result += light_.key * (lit * highlight(light_.to_key));
       result += light_.fill * (open * highlight(light_.to_fill));
@@ -208,6 +221,7 @@ class Renderer {
   int samples_;
   DepthBuffer buffer_;
   ShadowMap shadow_;
+  std::array<std::array<float, 2>, 4> taps_{};  ///< where each sample of a pixel asks for the shadow
   std::vector<ScreenVertex> screen_;
 };
 
