@@ -16,7 +16,8 @@ enum class AlexNetNormalization {
 };
 
 /// Layers are numbered as in PyTorch's Sequential: features.0, ..., classifier.6.
-/// Aliases: conv1 to conv5, fc6, fc7, fc8. Throws ShapeError, when built, for images too small (below about 63).
+/// Aliases: conv1 to conv5, fc6, fc7, fc8. Throws ShapeError, when built, for images too small: below 31, or 67 with
+/// local response.
 [[nodiscard]] inline NetworkPlan alexnet_plan(const NetOptions& options, AlexNetNormalization normalization) {
   const bool original = normalization == AlexNetNormalization::local_response;
   const std::array<Index, 5> widths = original ? std::array<Index, 5>{96, 256, 384, 384, 256}  //

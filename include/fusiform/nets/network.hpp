@@ -134,7 +134,7 @@ class Network {
                            Rng rng = Rng(0)) const {
     require_equal("network input", "image", image_shape(), images.shape().without_batch());
     activations.prepare(nodes_.size());
-    activations.borrowed.assign(nodes_.size(), {});
+    activations.borrowed.assign(nodes_.size(), std::nullopt);
     activations.borrow(0, images);
     const std::vector<bool> needed = needed_for(target);
     for (NodeId id = 1; id <= target; ++id)
@@ -230,7 +230,7 @@ class Network {
       written[input] = true;
     }
     node.layer->backward({.inputs = inputs,
-                          .output = activations.values[id].view(),
+                          .output = activations.value(id),
                           .output_gradient = output_gradient,
                           .input_gradients = gradients,
                           .state = activations.states[id]});

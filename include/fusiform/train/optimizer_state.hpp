@@ -1,0 +1,47 @@
+#pragma once
+/// Optimisers in checkpoints: as "optimizer.<number>.<quantity>.<parameter position>" and a count of steps.
+
+#include <string>
+
+#include <fusiform/nets/checkpoint.hpp>
+#include <fusiform/train/optimizer.hpp>
+
+namespace fusiform {
+
+/// Adds an optimiser's tensors and its count of steps to what a checkpoint stores. `number` tells several apart.
+template <Scalar T>
+void store_optimizer(TrainingState<T>& state, int number, Optimizer<T, Cpu>& optimizer) {
+  const std::string prefix = text("optimizer.", number, ".");
+  state.notes[prefix + "kind"] = optimizer.kind();
+  state.notes[prefix + "steps"] = format_number(optimizer.steps());
+  for (const auto& [name, tensor] : optimizer.state()) state.tensors[prefix + name] = *tensor;
+}
+
+/// Gives a new optimiser of the same settings back what `store_optimizer` took, for the same parameters.
+/// Throws ConfigError or ShapeError if the checkpoint holds another optimiser or one of other parameters.
+template <Scalar T>
+void restore_optimizer(const TrainingState<T>& state, int number, std::span<Parameter<T, Cpu>* const> parameters,
+                       Optimizer<T, Cpu>& optimizer) {
+  const std::string prefix = text("optimizer.", number, ".");
+  const auto note = [&](const std::string& name) {
+    const auto found = state.notes.find(prefix + name);
+    if (found == state.notes.end()) throw ConfigError(text("checkpoint: expected optimiser ", number, ", found none"));
+    return found->second;
+  };
+  require_setting(note("kind") == optimizer.kind(), "checkpoint", text("optimiser '", optimizer.kind(), "'"),
+                  "'" + note("kind") + "'");
+  const std::optional<std::int64_t> steps = parse_number<std::int64_t>(note("steps"));
+  require_setting(steps.has_value(), "checkpoint", "a number of optimiser steps", "'" + note("steps") + "'");
+  if (*steps == 0) return;  // it had no state yet
+  optimizer.prepare(parameters);
+  for (const auto& [name, tensor] : optimizer.state()) {
+    const auto found = state.tensors.find(prefix + name);
+    if (found == state.tensors.end())
+      throw ConfigError(text("checkpoint: expected optimiser tensor '", prefix, name, "', found none"));
+    require_equal("checkpoint", text("as the shape of '", prefix, name, "'"), tensor->shape(), found->second.shape());
+    *tensor = found->second;
+  }
+  optimizer.set_steps(*steps);
+}
+
+}  // namespace fusiform
