@@ -63,10 +63,11 @@ struct BarsOptions {
 
   const auto groups = static_cast<double>(options.groups.size());
   const auto bars = static_cast<double>(options.series.size());
-  constexpr double left = 68;
+  const double left = detail::axis_room(range, options.percent);
   const double group_width = std::clamp(bars * 52 + 44, 110.0, 240.0);
   const double inner = std::clamp(groups * group_width, 300.0, 820.0);
-  figure.width = std::max(560.0, left + inner + 24);
+  figure.width =
+      std::max(560.0, left + inner + 24 + (options.reference ? gnuplot::text_width(options.reference->label) : 0));
   const bool crowded = detail::crowded_names(options.groups, inner);
   const double legend_height = gnuplot::legend(figure, left, entries).second;
   const gnuplot::Box box{
@@ -94,21 +95,25 @@ struct BarsOptions {
                    " using 1:($2/2):($1-$3):($1+$3):(0):2 with boxxyerror fs solid 0.88 noborder lc rgb '",
                    palette::color(series.color), "'");
     if (!series.low.empty())
-      whiskers += text(", $series", s, " using 1:2:4:5 with yerrorbars pt -1 lw 1.5 lc rgb '", palette::ink, "'");
+      whiskers += text(", $series", s, " using 1:4:(0):($5-$4) with vectors nohead lw 1.6 lc rgb '", palette::ink, "'");
   }
 
   std::string& script = figure.script;
   script = gnuplot::style() + gnuplot::legend(figure, left, entries).first + gnuplot::margins(figure, box) +
-           gnuplot::axis_labels(options.x_label, options.y_label) +
+           gnuplot::axis_labels(figure, box,
+                                {.x = options.x_label,
+                                 .y = options.y_label,
+                                 .x_distance = figure.height - box.bottom - 10,
+                                 .y_distance = left - 18}) +
            detail::axis('x', {.low = -0.5, .high = groups - 0.5}, false) + detail::axis('y', range, options.percent) +
            detail::named_tics(options.groups, inner) + "set xtics scale 0\n";
   if (range.low < 0) script += text("set xzeroaxis lt 1 lw 1 lc rgb '", palette::axis, "'\n");
   std::string reference;
   if (options.reference) {
-    script += text("set label ", gnuplot::quote(options.reference->label), " at graph 0.995, first ",
-                   format_number(options.reference->y * scale), " right offset 0,0.5 font ',10.5' textcolor rgb '",
+    script += text("set label ", gnuplot::quote(options.reference->label), " at graph 1, first ",
+                   format_number(options.reference->y * scale), " left offset 0.7,0 font ',10.5' textcolor rgb '",
                    palette::label, "'\n");
-    reference = text(", ", format_number(options.reference->y * scale), " with lines lw 1.2 dt '-' lc rgb '",
+    reference = text(", ", format_number(options.reference->y * scale), " with lines lw 1.2 dt (5,4) lc rgb '",
                      palette::axis, "'");
   }
   script += data + "plot " + blocks + whiskers + reference + "\n";

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,12 +76,23 @@ inline void check_curve(const Curve& curve) {
   return range;
 }
 
-[[nodiscard]] inline std::string axis(char name, gnuplot::Range range, bool percent) {
+[[nodiscard]] inline std::string axis(char name, gnuplot::Range range, bool percent, double pieces = 5) {
   const double scale = percent ? 100 : 1;
-  std::string script =
-      text("set ", name, "range [", format_number(range.low * scale), ":", format_number(range.high * scale),
-           "]\nset format ", name, " '", percent ? "%g%%" : "%g", "'\n");
-  return script;
+  return text("set ", name, "range [", format_number(range.low * scale), ":", format_number(range.high * scale),
+              "]\nset ", name, "tics ", format_number(range.step(pieces) * scale), "\nset format ", name, " '",
+              percent ? "%g%%" : "%g", "'\n");
+}
+
+// Room for the numbers and the label of a y axis.
+[[nodiscard]] inline double axis_room(gnuplot::Range range, bool percent) {
+  const double scale = percent ? 100 : 1;
+  double widest = 0;
+  for (double tic = range.low; tic <= range.high + range.step() / 2; tic += range.step()) {
+    std::ostringstream label;
+    label << std::setprecision(6) << (std::abs(tic) < range.step() / 1e6 ? 0 : tic * scale) << (percent ? "%" : "");
+    widest = std::max(widest, gnuplot::text_width(label.str(), 11));
+  }
+  return std::max(60.0, widest + 46);
 }
 
 // Whether names side by side would touch.
@@ -98,7 +111,7 @@ inline void check_curve(const Curve& curve) {
 }
 
 [[nodiscard]] inline std::string_view dash(LineStyle style) {
-  return style == LineStyle::solid ? "solid" : style == LineStyle::dashed ? "'-'" : "'.'";
+  return style == LineStyle::solid ? "solid" : style == LineStyle::dashed ? "(7,4)" : "(1.5,3)";
 }
 
 // Data blocks and plot clauses of one panel: bands below, reference line, lines on top.
@@ -122,13 +135,13 @@ inline void check_curve(const Curve& curve) {
     if (!curve.low.empty() && curve.uncertainty == Uncertainty::band)
       below += text(block, " using 1:3:4 with filledcurves lc rgb '", color, "', ");
     if (!curve.low.empty() && curve.uncertainty == Uncertainty::bars)
-      below += text(block, " using 1:2:3:4 with yerrorbars pt -1 lw 1.3 dt solid lc rgb '", color, "', ");
+      below += text(block, " using 1:3:(0):($4-$3) with vectors nohead lw 1.5 dt solid lc rgb '", color, "', ");
     above += text(block, " using 1:2 with lines lw 2.2 dt ", dash(curve.style), " lc rgb '", color, "', ");
     if (curve.points) above += text(block, " using 1:2 with points pt 7 ps 0.42 lc rgb '", color, "', ");
   }
   if (panel.reference)
     below +=
-        text(format_number(panel.reference->y * y_scale), " with lines lw 1.2 dt '-' lc rgb '", palette::axis, "', ");
+        text(format_number(panel.reference->y * y_scale), " with lines lw 1.2 dt (5,4) lc rgb '", palette::axis, "', ");
   std::string clauses = below + above;
   if (clauses.empty()) return data + "plot NaN\n";
   clauses.resize(clauses.size() - 2);
@@ -172,15 +185,22 @@ inline void check_curve(const Curve& curve) {
   }
 
   constexpr double full_width = 900;
-  constexpr double left = 68;
-  constexpr double right = 18;
-  constexpr double gap = 62;
+  double left = 0;
+  double right = 18;
+  for (const CurvePanel& panel : options.panels) {
+    left = std::max(
+        left, detail::axis_room((options.shared_y_axis ? shared : detail::y_range(panel)).rounded(), panel.y_percent));
+    if (panel.reference) right = std::max(right, gnuplot::text_width(panel.reference->label, 10.5) + 16);
+  }
+  const double gap = (options.shared_y_axis ? left - 14 : left + 4) + right - 18;
   const double free_width = full_width - left - right - gap * (columns - 1);
   const double panel_width = options.panel_width > 0 ? options.panel_width : std::min(560.0, free_width / columns);
   for (const CurvePanel& panel : options.panels) crowded = crowded || detail::crowded_names(panel.x_names, panel_width);
   figure.width = left + right + panel_width * columns + gap * (columns - 1);
   const double below = crowded ? 84 : 52;
-  constexpr double above = 34;
+  const bool titled = std::any_of(options.panels.begin(), options.panels.end(),
+                                  [](const CurvePanel& panel) { return !panel.title.empty(); });
+  const double above = titled ? 34 : 12;
   // The height of the legend depends on the width only, its place in the script on the height.
   const double legend_height = gnuplot::legend(figure, left, entries).second;
   figure.height = legend_height + rows * (above + options.panel_height + below);
@@ -206,13 +226,17 @@ inline void check_curve(const Curve& curve) {
       x = x.rounded();
     }
     script += gnuplot::margins(figure, box) + gnuplot::panel_title(figure, box, panel.title);
-    script += gnuplot::axis_labels(panel.x_label, p % columns == 0 || !options.shared_y_axis ? panel.y_label : "");
-    script += detail::axis('x', x, panel.x_percent) + detail::axis('y', y, panel.y_percent);
-    script += panel.x_names.empty() ? "set xtics autofreq norotate\n" : detail::named_tics(panel.x_names, panel_width);
+    script += gnuplot::axis_labels(figure, box,
+                                   {.x = panel.x_label,
+                                    .y = p % columns == 0 || !options.shared_y_axis ? panel.y_label : "",
+                                    .x_distance = below - 10,
+                                    .y_distance = left - 18});
+    script += detail::axis('x', x, panel.x_percent, panel_width / 65) + detail::axis('y', y, panel.y_percent);
+    script += panel.x_names.empty() ? "set xtics norotate\n" : detail::named_tics(panel.x_names, panel_width);
     if (panel.reference)
-      script += text("set label ", gnuplot::quote(panel.reference->label), " at graph 0.99, first ",
+      script += text("set label ", gnuplot::quote(panel.reference->label), " at graph 1, first ",
                      format_number(panel.reference->y * (panel.y_percent ? 100 : 1)),
-                     " right offset 0,0.5 font ',10.5' textcolor rgb '", palette::label, "'\n");
+                     " left offset 0.7,0 font ',10.5' textcolor rgb '", palette::label, "'\n");
     script += detail::plot_curves(panel, static_cast<std::size_t>(p));
     script += "unset label\nunset object\nunset arrow\n";
   }

@@ -46,8 +46,9 @@ struct FigureOptions {
   DrawnFigure drawn{.name = figure.name, .svg = {}, .problem = {}};
   const std::string svg_terminal = text("set terminal svg size ", figure.width, ",", figure.height,
                                         " dynamic rounded noenhanced font 'Inter,Helvetica,Arial,sans-serif,12'\n");
-  const std::string pdf_terminal = text("set terminal pdfcairo size ", figure.width / 96, "in,", figure.height / 96,
-                                        "in rounded noenhanced linewidth 0.75 font 'Helvetica,9'\n");
+  const std::string pdf_terminal =
+      text("set terminal pdfcairo size ", figure.width / 96, "in,", figure.height / 96,
+           "in rounded noenhanced fontscale 0.5 linewidth 0.75 dashlength 2 font 'Helvetica,12'\n");
   const GnuplotResult svg = run_gnuplot(svg_terminal + figure.script, options.program);
   if (!svg.succeeded()) {
     drawn.problem = svg.problem;

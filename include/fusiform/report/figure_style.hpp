@@ -65,28 +65,30 @@ struct Range {
     low = std::min(low, value);
     high = std::max(high, value);
   }
-  [[nodiscard]] double step() const noexcept {
-    const double raw = (high - low) / 5;
+  /// A round distance that cuts the range in about `pieces`.
+  [[nodiscard]] double step(double pieces = 5) const noexcept {
+    const double raw = (high - low) / pieces;
     const double power = std::pow(10, std::floor(std::log10(raw)));
     const double leading = raw / power;
     return power * (leading < 1.5 ? 1 : leading < 3.5 ? 2 : leading < 7.5 ? 5 : 10);
   }
-  [[nodiscard]] Range rounded() const noexcept {
+  [[nodiscard]] Range rounded(double pieces = 5) const noexcept {
     if (!(low <= high)) return {.low = 0, .high = 1};
     Range range = *this;
     if (range.low == range.high) {
       const double room = range.low == 0 ? 1 : std::abs(range.low) / 2;
       range = {.low = range.low - room, .high = range.high + room};
     }
-    const double unit = range.step();
+    const double unit = range.step(pieces);
     return {.low = std::floor(range.low / unit + 1e-9) * unit, .high = std::ceil(range.high / unit - 1e-9) * unit};
   }
 };
 
 /// The look shared by all figures: two axes, a light grid, no frame.
 [[nodiscard]] inline std::string style() {
-  return text("set encoding utf8\nset border 3 lc rgb '", palette::axis, "' lw 1\nset tics out nomirror scale 0.5 ",
-              "textcolor rgb '", palette::label, "' font ',11'\nset grid ytics lc rgb '", palette::grid,
+  return text("set encoding utf8\nset minussign\nset border 3 lc rgb '", palette::axis,
+              "' lw 1\nset tics out nomirror scale 0.5 ", "textcolor rgb '", palette::label,
+              "' font ',11'\nset grid ytics lc rgb '", palette::grid,
               "' lw 1 lt 1 dt solid\nset style fill transparent solid 0.16 noborder\nset errorbars small\nunset key\n");
 }
 
@@ -109,12 +111,28 @@ struct Box {
 [[nodiscard]] inline std::string panel_title(const Figure& figure, const Box& box, const std::string& title) {
   if (title.empty()) return {};
   return text("set label ", quote(title), " at ", screen(figure, box.left, box.top - 14),
-              " left font ',13' textcolor rgb '", palette::ink, "'\n");
+              " left font 'Helvetica Bold,13' textcolor rgb '", palette::ink, "'\n");
 }
 
-[[nodiscard]] inline std::string axis_labels(const std::string& x, const std::string& y) {
-  return text("set xlabel ", quote(x), " font ',12' textcolor rgb '", palette::label, "' offset 0,0.2\nset ylabel ",
-              quote(y), " font ',12' textcolor rgb '", palette::label, "' offset 0.4,0\n");
+struct AxisLabels {
+  std::string x;
+  std::string y;
+  double x_distance = 42;  ///< pixels below the axis
+  double y_distance = 46;  ///< pixels left of the axis
+};
+
+/// At fixed places: gnuplot's own placement depends on the fonts of the terminal.
+[[nodiscard]] inline std::string axis_labels(const Figure& figure, const Box& box, const AxisLabels& labels) {
+  const std::string look = text(" font ',12' textcolor rgb '", palette::label, "'\n");
+  std::string script;
+  if (!labels.x.empty())
+    script += text("set label ", quote(labels.x), " at ",
+                   screen(figure, (box.left + box.right) / 2, box.bottom + labels.x_distance), " center", look);
+  if (!labels.y.empty())
+    script +=
+        text("set label ", quote(labels.y), " at ",
+             screen(figure, box.left - labels.y_distance, (box.top + box.bottom) / 2), " center rotate by 90", look);
+  return script;
 }
 
 enum class Mark { line, dashed_line, dotted_line, block, dot };
@@ -136,34 +154,44 @@ struct LegendEntry {
   return width * size;
 }
 
+/// The filled stretches of a swatch, in pixels. Lines are made of rectangles: gnuplot loses dashes of short lines.
+[[nodiscard]] inline std::vector<std::pair<double, double>> swatch_pieces(Mark mark) {
+  switch (mark) {
+    case Mark::line:
+      return {{0, 24}};
+    case Mark::dashed_line:
+      return {{0, 6.5}, {8.75, 15.25}, {17.5, 24}};
+    case Mark::dotted_line:
+      return {{0, 2.4}, {5.4, 7.8}, {10.8, 13.2}, {16.2, 18.6}, {21.6, 24}};
+    case Mark::block:
+      return {{13, 24}};
+    case Mark::dot:
+      return {{14.5, 23.5}};
+  }
+  return {};
+}
+
 /// The legend, in rows above the data from the left edge on. Returns the script and the height it takes.
 [[nodiscard]] inline std::pair<std::string, double> legend(const Figure& figure, double left,
                                                            const std::vector<LegendEntry>& entries) {
   constexpr double row_height = 20;
-  constexpr double swatch = 22;
   std::string script;
   double x = left;
   double y = 16;
   for (const LegendEntry& entry : entries) {
+    const double swatch = swatch_pieces(entry.mark).back().second;
     const double needed = swatch + 7 + text_width(entry.name) + 20;
     if (x > left && x + needed > figure.width) {
       x = left;
       y += row_height;
     }
-    if (entry.mark == Mark::block || entry.mark == Mark::dot) {
-      const double radius = entry.mark == Mark::block ? 5.5 : 4.5;
-      const std::string shape =
-          entry.mark == Mark::block
-              ? text("rect from ", screen(figure, x + swatch - 2 * radius, y + radius), " to ",
-                     screen(figure, x + swatch, y - radius))
-              : text("circle at ", screen(figure, x + swatch - radius, y), " size screen ", radius / figure.width);
+    for (const auto& [begin, end] : swatch_pieces(entry.mark)) {
+      const double half = entry.mark == Mark::block ? 5.5 : 1.3;
+      const std::string shape = entry.mark == Mark::dot ? text("circle at ", screen(figure, x + (begin + end) / 2, y),
+                                                               " size screen ", (end - begin) / 2 / figure.width)
+                                                        : text("rect from ", screen(figure, x + begin, y + half),
+                                                               " to ", screen(figure, x + end, y - half));
       script += text("set object ", shape, " fs solid 1 noborder fc rgb '", entry.color, "'\n");
-    } else {
-      const std::string_view dash = entry.mark == Mark::line          ? "solid"
-                                    : entry.mark == Mark::dashed_line ? "'-'"
-                                                                      : "'.'";
-      script += text("set arrow from ", screen(figure, x, y), " to ", screen(figure, x + swatch, y), " nohead lc rgb '",
-                     entry.color, "' lw 2.4 dt ", dash, "\n");
     }
     script += text("set label ", quote(entry.name), " at ", screen(figure, x + swatch + 7, y), " left textcolor rgb '",
                    palette::ink, "'\n");

@@ -44,6 +44,7 @@ th.number, td.number { text-align: right; white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 4px; }
 figure { margin: 24px 0 36px; }
 .drawing svg { display: block; width: 100%; height: auto; }
+.drawing text { font-family: var(--sans); }
 figcaption { color: var(--soft); font-size: 14px; line-height: 1.5; max-width: 84ch; margin-top: 8px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 28px; font-size: 14px; margin: 12px 0 24px; }
 dt { color: var(--soft); }
@@ -52,6 +53,8 @@ pre { font: 13px/1.5 var(--mono); background: var(--wash); border-radius: 6px; p
 @media (max-width: 640px) {
   main { padding: 28px 18px 64px; }
   h1 { font-size: 27px; }
+  .drawing { overflow-x: auto; }
+  .drawing svg { min-width: 520px; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 8px; }
 }

@@ -60,10 +60,11 @@ struct ScatterOptions {
     x.include(y.high);
     y = x;
   }
-  x = x.rounded();
-  y = y.rounded();
+  constexpr double pieces = 4;
+  x = x.rounded(pieces);
+  y = y.rounded(pieces);
 
-  constexpr double left = 76;
+  const double left = detail::axis_room(y, options.y_percent);
   figure.width = left + options.side + 24;
   const double legend_height = gnuplot::legend(figure, left, entries).second;
   const gnuplot::Box box{.left = left,
@@ -73,12 +74,13 @@ struct ScatterOptions {
   figure.height = box.bottom + 54;
   std::string& script = figure.script;
   script = gnuplot::style() + gnuplot::legend(figure, left, entries).first + gnuplot::margins(figure, box) +
-           gnuplot::axis_labels(options.x_label, options.y_label) + detail::axis('x', x, options.x_percent) +
-           detail::axis('y', y, options.y_percent) +
+           gnuplot::axis_labels(
+               figure, box, {.x = options.x_label, .y = options.y_label, .x_distance = 43, .y_distance = left - 18}) +
+           detail::axis('x', x, options.x_percent, pieces) + detail::axis('y', y, options.y_percent, pieces) +
            text("set grid xtics ytics\nset xzeroaxis lt 1 lw 1 lc rgb '", palette::axis,
                 "'\nset yzeroaxis lt 1 lw 1 lc rgb '", palette::axis, "'\n");
   script += data + "plot ";
-  script += options.same_axes ? text("x with lines lw 1.2 dt '-' lc rgb '", palette::axis, "'") : std::string("NaN");
+  script += options.same_axes ? text("x with lines lw 1.2 dt (5,4) lc rgb '", palette::axis, "'") : std::string("NaN");
   script += plots + "\n";
   return figure;
 }
