@@ -26,7 +26,7 @@ namespace detail {
 [[nodiscard]] inline std::uint64_t checksum_block(std::span<const std::byte> bytes) noexcept {
   std::array<std::uint64_t, 4> lanes{1, 2, 3, 4};
   const auto absorb = [&lanes](const std::byte* group) {
-    std::array<std::uint64_t, 4> words;
+    std::array<std::uint64_t, 4> words{};
     std::memcpy(words.data(), group, sizeof words);
     for (std::size_t lane = 0; lane < 4; ++lane)
       lanes[lane] = std::rotl(lanes[lane] + words[lane] * 0xC2B2AE3D27D4EB4FULL, 31) * 0x9E3779B185EBCA87ULL;

@@ -65,21 +65,21 @@ struct ResizeWeights {
   return static_cast<std::uint8_t>(std::clamp(sum >> ResizeWeights::precision_bits, 0, 255));
 }
 
-template <int Channels>
+template <int channel_count>
 void resize_rows(const ImageView& source, const ResizeWeights& weights, Image& target) {
   for (Index y = 0; y < source.height; ++y) {
-    const std::uint8_t* row = source.pixels + y * source.width * Channels;
-    std::uint8_t* out = target.pixels.data() + y * target.width * Channels;
+    const std::uint8_t* row = source.pixels + y * source.width * channel_count;
+    std::uint8_t* out = target.pixels.data() + y * target.width * channel_count;
     for (Index x = 0; x < target.width; ++x) {
       const std::int32_t* weight = weights.weights.data() + x * weights.taps;
-      const std::uint8_t* in = row + weights.first[static_cast<std::size_t>(x)] * Channels;
-      std::int32_t sums[Channels];
-      std::fill_n(sums, Channels, 1 << (ResizeWeights::precision_bits - 1));
+      const std::uint8_t* in = row + weights.first[static_cast<std::size_t>(x)] * channel_count;
+      std::int32_t sums[channel_count];
+      std::fill_n(sums, channel_count, 1 << (ResizeWeights::precision_bits - 1));
       const Index count = weights.count[static_cast<std::size_t>(x)];
       for (Index tap = 0; tap < count; ++tap)
-        for (int channel = 0; channel < Channels; ++channel)
-          sums[channel] += in[tap * Channels + channel] * weight[tap];
-      for (int channel = 0; channel < Channels; ++channel) out[x * Channels + channel] = rounded_pixel(sums[channel]);
+        for (int channel = 0; channel < channel_count; ++channel)
+          sums[channel] += in[tap * channel_count + channel] * weight[tap];
+      for (int channel = 0; channel < channel_count; ++channel) out[x * channel_count + channel] = rounded_pixel(sums[channel]);
     }
   }
 }

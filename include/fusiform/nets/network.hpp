@@ -30,8 +30,8 @@ struct Node {
 template <Scalar T, Device D>
 struct NamedParameter {
   std::string name;
-  NodeId node;
-  Parameter<T, D>* parameter;
+  NodeId node{};
+  Parameter<T, D>* parameter = nullptr;
 };
 
 /// Chains, branches at any point, residual additions and several heads are one structure. A head is a node that
