@@ -79,7 +79,8 @@ void resize_rows(const ImageView& source, const ResizeWeights& weights, Image& t
       for (Index tap = 0; tap < count; ++tap)
         for (int channel = 0; channel < channel_count; ++channel)
           sums[channel] += in[tap * channel_count + channel] * weight[tap];
-      for (int channel = 0; channel < channel_count; ++channel) out[x * channel_count + channel] = rounded_pixel(sums[channel]);
+      for (int channel = 0; channel < channel_count; ++channel)
+        out[x * channel_count + channel] = rounded_pixel(sums[channel]);
     }
   }
 }
