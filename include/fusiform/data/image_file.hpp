@@ -191,12 +191,14 @@ inline void require_whole_bmp(std::span<const std::byte> bytes, const std::strin
 /// What a file that is no known picture looks like, for the error message.
 [[nodiscard]] inline std::string describe_bytes(std::string_view contents) {
   if (contents.empty()) return "an empty file";
-  if (contents.substr(0, 4) == "GIF8") return "a GIF";
-  if (contents.substr(0, 4) == "RIFF" && contents.substr(8, 4) == "WEBP") return "a WebP";
-  if (contents.substr(0, 2) == "II" || contents.substr(0, 2) == "MM") return "a TIFF";
-  if (contents.substr(4, 4) == "ftyp") return "a HEIF, AVIF or video file";
+  std::string head(contents.substr(0, 16));
+  head.resize(16);
+  if (head.substr(0, 4) == "GIF8") return "a GIF";
+  if (head.substr(0, 4) == "RIFF" && head.substr(8, 4) == "WEBP") return "a WebP";
+  if (head.substr(0, 3) == "II*" || head.substr(0, 4) == std::string_view("MM\0*", 4)) return "a TIFF";
+  if (head.substr(4, 4) == "ftyp") return "a HEIF, AVIF or video file";
   std::string start;
-  for (const char character : contents.substr(0, 16)) {
+  for (const char character : head) {
     if (character < ' ' || character > '~') break;
     start += character;
   }

@@ -81,7 +81,9 @@ class PnmReader {
   [[nodiscard]] std::uint8_t scaled(Index value) const {
     if (value > maximum_)
       throw FileError(name_, text("damaged image: expected values of at most ", maximum_, ", found ", value));
-    return static_cast<std::uint8_t>((2 * 255 * value + maximum_) / (2 * maximum_));
+    const Index rounded = (2 * 255 * value + maximum_) / (2 * maximum_);
+    const bool is_half = (2 * 255 * value + maximum_) % (2 * maximum_) == 0;
+    return static_cast<std::uint8_t>(is_half ? rounded / 2 * 2 : rounded);  // halves to the even number, as Pillow
   }
 
   std::span<const std::byte> bytes_;
