@@ -12,14 +12,15 @@ namespace fusiform::kernels {
 template <Scalar T>
 void adam_update(View<const T, Cpu> gradient, const AdamSettings& settings, View<T, Cpu> mean, View<T, Cpu> square,
                  View<T, Cpu> value) {
-  const auto step_size = static_cast<T>(settings.step_size);
-  const auto root_correction = static_cast<T>(settings.root_correction);
-  const auto beta2 = static_cast<T>(settings.beta2);
-  const auto towards_mean = static_cast<T>(1 - settings.beta1);
-  const auto towards_square = static_cast<T>(1 - settings.beta2);
-  const auto eps = static_cast<T>(settings.eps);
-  const auto weight_decay = static_cast<T>(settings.weight_decay);
   parallel_ranges(value.size(), elementwise_grain, [&](Index begin, Index end) {
+    // Copies of the loop's own: stores to the tensors could change captured ones, which stops vectorisation.
+    const auto step_size = static_cast<T>(settings.step_size);
+    const auto root_correction = static_cast<T>(settings.root_correction);
+    const auto beta2 = static_cast<T>(settings.beta2);
+    const auto towards_mean = static_cast<T>(1 - settings.beta1);
+    const auto towards_square = static_cast<T>(1 - settings.beta2);
+    const auto eps = static_cast<T>(settings.eps);
+    const auto weight_decay = static_cast<T>(settings.weight_decay);
     const T* __restrict g = gradient.data();
     T* __restrict m = mean.data();
     T* __restrict v = square.data();
