@@ -1,7 +1,9 @@
 #pragma once
 /// Optimisers in checkpoints: as "optimizer.<number>.<quantity>.<parameter position>" and a count of steps.
 
+#include <span>
 #include <string>
+#include <type_traits>
 
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/train/optimizer.hpp>
@@ -20,7 +22,8 @@ void store_optimizer(TrainingState<T>& state, int number, Optimizer<T, Cpu>& opt
 /// Gives a new optimiser of the same settings back what `store_optimizer` took, for the same parameters.
 /// Throws ConfigError or ShapeError if the checkpoint holds another optimiser or one of other parameters.
 template <Scalar T>
-void restore_optimizer(const TrainingState<T>& state, int number, std::span<Parameter<T, Cpu>* const> parameters,
+void restore_optimizer(const TrainingState<T>& state, int number,
+                       std::type_identity_t<std::span<Parameter<T, Cpu>* const>> parameters,
                        Optimizer<T, Cpu>& optimizer) {
   const std::string prefix = text("optimizer.", number, ".");
   const auto note = [&](const std::string& name) {
