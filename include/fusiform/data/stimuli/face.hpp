@@ -22,6 +22,7 @@ class FaceLook {
     glint_ = {dot(to_key, pose_.right), dot(to_key, pose_.up), 0};
   }
 
+  [[nodiscard]] static bool is_detailed(int part) { return part == skin_part; }
   [[nodiscard]] Vec3 backdrop(float u, float v) const { return setting_.backdrop(u, v); }
 
   [[nodiscard]] Surface surface(const Fragment& seen) const {
@@ -80,7 +81,7 @@ class FaceLook {
     s.albedo =
         s.albedo * (1 - (0.12F + 0.2F * f_.age) * bump(x - f_.eye_x * 0.9F, p.y - f_.eye_y + 0.1F, 0.15F, 0.06F));
     if (f_.age > 0.2F) {
-      const float lines = std::pow(0.5F + 0.5F * std::sin(p.y * 55), 4.0F);
+      const float lines = square(square(0.5F + 0.5F * std::sin(p.y * 55)));
       s.albedo = s.albedo * (1 - 0.2F * f_.age * lines * bump(p.x, p.y - 0.52F, 0.4F, 0.13F));
     }
     s.albedo = s.albedo * (1 - 0.75F * bump(x - f_.nose_wide * 0.5F, p.y - f_.nose_tip + 0.085F, 0.05F, 0.03F));
@@ -120,7 +121,7 @@ class FaceLook {
 
   [[nodiscard]] Surface mouth(Surface s, Vec3 p, float x) const {
     const float u = x / (f_.mouth_wide * (1 + 0.16F * m_.smile));
-    if (u > 1.25F) return s;
+    if (u > 1.25F || std::abs(p.y - f_.mouth_y) > 0.32F) return s;
     const float inside = std::max(0.0F, 1 - u * u);
     const float y = p.y - f_.mouth_y - 0.075F * m_.smile * (u * u - 0.3F);
     const float gap = 0.065F * m_.open * inside;
@@ -150,7 +151,7 @@ class FaceLook {
 
   [[nodiscard]] Surface brow(Surface s, Vec3 p, float x) const {
     const float u = (x - f_.eye_x * 1.02F) / 0.25F;  // -1 at the nose, 1 at the temple
-    if (u < -1.2F || u > 1.2F) return s;
+    if (u < -1.1F || u > 1.1F || std::abs(p.y - f_.brow_y) > 0.35F) return s;
     const float middle =
         f_.brow_y + 0.06F * m_.brows + f_.brow_arch * (1 - square(u - 0.25F)) - 0.06F + f_.brow_slant * u;
     const float thick = f_.brow_thick * (u < 0.2F ? 1.0F : 1 - 0.55F * (u - 0.2F));
@@ -165,7 +166,7 @@ class FaceLook {
   [[nodiscard]] Surface eye(Surface s, Vec3 p, float x) const {
     const float side = p.x < 0 ? -1.0F : 1.0F;
     const float u = (x - f_.eye_x) / f_.eye_width;  // -1 inner corner, 1 outer
-    if (u < -1.5F || u > 1.5F) return s;
+    if (u < -1.4F || u > 1.4F || std::abs(p.y - f_.eye_y) > 0.4F) return s;
     const float v = (p.y - f_.eye_y) / f_.eye_width - f_.eye_slant * u;
     const float open = f_.eye_open * m_.lids;
     const float arc = std::max(0.0F, 1 - u * u);
@@ -203,7 +204,7 @@ class FaceLook {
 /// Renders one instance of a person.
 [[nodiscard]] inline Image face_picture(const FaceIdentity& identity, Rng rng, Index size) {
   const FaceMoment moment = draw_moment(rng.stream("moment"));
-  const float detail = std::clamp(static_cast<float>(size) / 80, 0.6F, 2.2F);
+  const float detail = std::clamp(static_cast<float>(size) / 88, 0.6F, 2.2F);
   const Mesh mesh = face_mesh(identity, moment, detail);
   Rng view = rng.stream("view");
   Camera camera = Camera::orbit({0, -0.12F, 0}, {.pitch = draw(view, -0.06F, 0.06F)}, 8, 1);

@@ -91,6 +91,7 @@ class ObjectLook {
     floor_.second = lerp(floor_.second, setting.horizon, 0.5F);
   }
 
+  [[nodiscard]] static bool is_detailed(int part) { return part >= 0; }
   [[nodiscard]] Vec3 backdrop(float u, float v) const { return setting_.backdrop(u, v); }
 
   [[nodiscard]] Surface surface(const Fragment& seen) const {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <numbers>
 
@@ -86,11 +87,13 @@ struct Pose {
   const auto ix = static_cast<std::uint32_t>(static_cast<std::int32_t>(fx));
   const auto iy = static_cast<std::uint32_t>(static_cast<std::int32_t>(fy));
   const auto iz = static_cast<std::uint32_t>(static_cast<std::int32_t>(fz));
-  const auto corner = [=](std::uint32_t dx, std::uint32_t dy, std::uint32_t dz) {
-    std::uint32_t h = salt ^ ((ix + dx) * 0x8DA6B343U) ^ ((iy + dy) * 0xD8163841U) ^ ((iz + dz) * 0xCB1AB31FU);
+  const std::array<std::uint32_t, 2> hash_x{ix * 0x8DA6B343U, (ix + 1) * 0x8DA6B343U};
+  const std::array<std::uint32_t, 2> hash_y{iy * 0xD8163841U, (iy + 1) * 0xD8163841U};
+  const std::array<std::uint32_t, 2> hash_z{(iz * 0xCB1AB31FU) ^ salt, ((iz + 1) * 0xCB1AB31FU) ^ salt};
+  const auto corner = [&](std::size_t x, std::size_t y, std::size_t z) {
+    std::uint32_t h = hash_x[x] ^ hash_y[y] ^ hash_z[z];
     h = (h ^ (h >> 15U)) * 0x2C1B3C6DU;
-    h = (h ^ (h >> 12U)) * 0x297A2D39U;
-    return static_cast<float>((h ^ (h >> 15U)) >> 8U) * 0x1p-24F;
+    return static_cast<float>(static_cast<std::int32_t>((h ^ (h >> 13U)) & 0xFFFFFFU)) * 0x1p-24F;
   };
   const auto fade = [](float t) { return t * t * (3 - 2 * t); };
   const float tx = fade(p.x - fx), ty = fade(p.y - fy), tz = fade(p.z - fz);
