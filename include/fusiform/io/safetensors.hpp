@@ -171,8 +171,8 @@ class SafetensorsFile {
       for (std::size_t i = 0; i < stored.size(); ++i) {
         if constexpr (std::integral<Stored> && std::integral<T>) {
           if (!std::in_range<T>(stored[i]))
-            fail(entry, text("expected integers up to ", std::numeric_limits<T>::max(), ", found ", stored[i],
-                             " at element ", i));
+            fail(entry, text("expected integers up to ", format_number(std::numeric_limits<T>::max()), ", found ",
+                             format_number(stored[i]), " at element ", i));
         }
         values[i] = static_cast<T>(stored[i]);
       }
