@@ -126,6 +126,12 @@ TEST_CASE("the original Fashion-MNIST and a part of CIFAR-10 are read", "[real]"
     CHECK(images.shape == std::vector<Index>{10000, 28, 28});
     const IdxArray labels = read_idx(fashion + "/t10k-labels-idx1-ubyte.gz");
     CHECK(std::count(labels.values.begin(), labels.values.end(), std::byte{9}) == 1000);
+    const std::string whole = test::bytes_of(fashion + "/t10k-labels-idx1-ubyte.gz");
+    for (std::size_t place = 60; place < whole.size() - 4; place += 41) {  // behind the header, before the size
+      std::string damaged = whole;
+      damaged[place] = static_cast<char>(damaged[place] ^ 0x5A);
+      CHECK(contains(problem_with_gzip(damaged), "here.gz: damaged"));
+    }
   } else {
     WARN("skipped: Fashion-MNIST is not here");
   }

@@ -16,11 +16,13 @@
 #include <string>
 #include <string_view>
 
+// NOLINTBEGIN(readability-identifier-naming): names of stb_image
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
+// NOLINTEND(readability-identifier-naming)
 #include <stb/stb_image.h>
 #undef STB_IMAGE_IMPLEMENTATION
 

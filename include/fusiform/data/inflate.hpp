@@ -16,9 +16,15 @@ namespace fusiform {
 
 namespace detail {
 
-/// A canonical Huffman code, decoded bit by bit from counts per length.
+/// A canonical Huffman code. Short codes are looked up, long ones decoded bit by bit from the counts per length.
 class HuffmanCode {
  public:
+  static constexpr int looked_up_bits = 9;
+  struct Symbol {
+    int value = -1;  ///< -1: the bits are no code
+    int length = 0;
+  };
+
   explicit HuffmanCode(std::span<const std::uint8_t> lengths) : symbols_(lengths.size()) {
     for (const std::uint8_t length : lengths) ++counts_[length];
     counts_[0] = 0;
@@ -27,28 +33,38 @@ class HuffmanCode {
       offsets[length + 1] = static_cast<std::uint16_t>(offsets[length] + counts_[length]);
     for (std::size_t symbol = 0; symbol < lengths.size(); ++symbol)
       if (lengths[symbol] != 0) symbols_[offsets[lengths[symbol]]++] = static_cast<std::uint16_t>(symbol);
+    for (std::size_t bits = 0; bits < table_.size(); ++bits) table_[bits] = decode_slowly(bits, looked_up_bits);
   }
 
-  /// `next_bit` returns 0 or 1. -1 if the bits are no code.
-  template <class NextBit>
-  [[nodiscard]] int decode(const NextBit& next_bit) const {
+  /// The symbol that the lowest of the `bits` stand for.
+  [[nodiscard]] Symbol decode(std::uint64_t bits) const noexcept {
+    const Symbol symbol = table_[bits % table_.size()];
+    return symbol.value >= 0 ? symbol : decode_slowly(bits, 15);
+  }
+
+ private:
+  [[nodiscard]] Symbol decode_slowly(std::uint64_t bits, int longest) const noexcept {
     int code = 0;
     int first = 0;
     int index = 0;
-    for (std::size_t length = 1; length < 16; ++length) {
-      code |= next_bit();
-      const int count = counts_[length];
-      if (code - count < first) return symbols_[static_cast<std::size_t>(index + code - first)];
+    for (int length = 1; length <= longest; ++length, bits >>= 1U) {
+      code |= static_cast<int>(bits & 1U);
+      const int count = counts_[static_cast<std::size_t>(length)];
+      if (code - count < first) {
+        // An over-full code, which only damage makes, can point behind the symbols.
+        const auto place = static_cast<std::size_t>(index + code - first);
+        return place < symbols_.size() ? Symbol{symbols_[place], length} : Symbol{};
+      }
       index += count;
       first = (first + count) << 1;
       code <<= 1;
     }
-    return -1;
+    return {};
   }
 
- private:
   std::array<std::uint16_t, 16> counts_{};
   std::vector<std::uint16_t> symbols_;
+  std::array<Symbol, std::size_t{1} << looked_up_bits> table_{};
 };
 
 class Inflater {
@@ -72,37 +88,49 @@ class Inflater {
     }
     return std::move(output_);
   }
-  [[nodiscard]] std::size_t position() const noexcept { return position_; }
+  [[nodiscard]] std::size_t position() const noexcept { return position_ - static_cast<std::size_t>(held_ / 8); }
 
  private:
   [[noreturn]] void fail() const {
-    throw FileError(name_, text("damaged gzip data at byte ", position_, " of ", bytes_.size()));
+    throw FileError(name_, text("damaged gzip data at byte ", position(), " of ", bytes_.size()));
   }
 
-  [[nodiscard]] int bit() {
-    if (bits_left_ == 0) {
-      if (position_ == bytes_.size()) fail();
-      current_ = std::to_integer<unsigned>(bytes_[position_++]);
-      bits_left_ = 8;
-    }
-    const auto value = static_cast<int>(current_ & 1U);
-    current_ >>= 1U;
-    --bits_left_;
+  /// Takes bytes until at least 15 bits are held, if there are as many.
+  void refill() noexcept {
+    for (; held_ < 15 && position_ < bytes_.size(); held_ += 8)
+      current_ |= std::to_integer<std::uint64_t>(bytes_[position_++]) << static_cast<unsigned>(held_);
+  }
+  void drop(int count) {
+    if (count > held_) fail();
+    current_ >>= static_cast<unsigned>(count);
+    held_ -= count;
+  }
+  /// At most 15 bits, the first one lowest.
+  [[nodiscard]] int bits(int count) {
+    refill();
+    const auto value = static_cast<int>(current_ & ((std::uint64_t{1} << static_cast<unsigned>(count)) - 1));
+    drop(count);
     return value;
   }
-  [[nodiscard]] int bits(int count) {
-    int value = 0;
-    for (int i = 0; i < count; ++i) value |= bit() << i;
-    return value;
+  [[nodiscard]] int symbol_of(const HuffmanCode& code) {
+    refill();
+    const HuffmanCode::Symbol symbol = code.decode(current_);
+    if (symbol.value < 0) fail();
+    drop(symbol.length);
+    return symbol.value;
   }
 
   void copy_stored() {
-    bits_left_ = 0;
-    const int size = bits(16);
-    if ((bits(16) ^ 0xFFFF) != size || bytes_.size() - position_ < static_cast<std::size_t>(size)) fail();
-    const auto part = bytes_.subspan(position_, static_cast<std::size_t>(size));
+    drop(held_ % 8);
+    const int size = bits(8) | bits(8) << 8;
+    const int complement = bits(8) | bits(8) << 8;
+    const std::size_t start = position();
+    if ((complement ^ 0xFFFF) != size || bytes_.size() - start < static_cast<std::size_t>(size)) fail();
+    const auto part = bytes_.subspan(start, static_cast<std::size_t>(size));
     output_.insert(output_.end(), part.begin(), part.end());
-    position_ += part.size();
+    position_ = start + part.size();
+    current_ = 0;
+    held_ = 0;
   }
 
   [[nodiscard]] static HuffmanCode fixed_literals() {
@@ -123,8 +151,8 @@ class Inflater {
     const HuffmanCode code(code_lengths);
     std::vector<std::uint8_t> lengths;
     while (lengths.size() < literals + distances) {
-      const int symbol = code.decode([this] { return bit(); });
-      if (symbol < 0 || (symbol == 16 && lengths.empty())) fail();
+      const int symbol = symbol_of(code);
+      if (symbol == 16 && lengths.empty()) fail();
       if (symbol < 16) {
         lengths.push_back(static_cast<std::uint8_t>(symbol));
       } else {
@@ -139,18 +167,17 @@ class Inflater {
   }
 
   void decode_block(const HuffmanCode& literals, const HuffmanCode& distances) {
-    const auto next_bit = [this] { return bit(); };
     while (true) {
-      const int symbol = literals.decode(next_bit);
-      if (symbol < 0 || symbol > 285) fail();
+      const int symbol = symbol_of(literals);
+      if (symbol > 285) fail();
       if (symbol == 256) return;
       if (symbol < 256) {
         output_.push_back(static_cast<std::byte>(symbol));
         continue;
       }
       const std::size_t length = extended_length(symbol - 257);
-      const int code = distances.decode(next_bit);
-      if (code < 0 || code > 29) fail();
+      const int code = symbol_of(distances);
+      if (code > 29) fail();
       const std::size_t distance = extended_distance(code);
       if (distance > output_.size()) fail();
       for (std::size_t i = 0; i < length; ++i) output_.push_back(output_[output_.size() - distance]);
@@ -173,8 +200,8 @@ class Inflater {
   std::span<const std::byte> bytes_;
   std::string name_;
   std::size_t position_ = 0;
-  unsigned current_ = 0;
-  int bits_left_ = 0;
+  std::uint64_t current_ = 0;  // bits taken from the bytes and not used yet
+  int held_ = 0;               // their number
   std::vector<std::byte> output_;
 };
 
