@@ -51,7 +51,7 @@ namespace detail {
                                          {0.36F, 0.21F, 0.08F},
                                          {0.55F, 0.38F, 0.17F},
                                          {0.33F, 0.32F, 0.31F}}};
-  const float place = draw(rng, 0, 5.999F);
+  const float place = 5.999F * std::pow(draw(rng, 0, 1), 1.5F);  // dark hair is common
   const auto i = static_cast<std::size_t>(place);
   return lerp(palette[i], palette[i + 1], square(place - static_cast<float>(i)));
 }
@@ -94,7 +94,7 @@ namespace detail {
   f.ear = draw(rng, 0.16F, 0.25F);
   f.ear_out = draw(rng, 0.15F, 0.55F);
 
-  const float melanin = draw(rng, 0, 1);
+  const float melanin = draw(rng, 0.05F, 0.85F);
   f.skin = detail::skin_tone(melanin, draw(rng, -1, 1));
   f.ruddy = draw(rng, 0.05F, 0.3F);
   const Vec3 red{0.45F, 0.11F, 0.10F};
@@ -140,7 +140,7 @@ struct FaceMoment {
 
 [[nodiscard]] inline FaceMoment draw_moment(Rng rng) {
   FaceMoment m;
-  m.head = {.yaw = draw(rng, -0.62F, 0.62F), .pitch = draw(rng, -0.24F, 0.28F), .roll = draw(rng, -0.2F, 0.2F)};
+  m.head = {.yaw = draw(rng, -0.8F, 0.8F), .pitch = draw(rng, -0.3F, 0.32F), .roll = draw(rng, -0.25F, 0.25F)};
   m.smile = draw(rng, -0.5F, 1);
   m.open = rng.uniform() < 0.4 ? draw(rng, 0.2F, 1) : 0.0F;
   m.lids = draw(rng, 0.7F, 1.15F);

@@ -88,7 +88,7 @@ class ObjectLook {
     floor_ = draw_paint(rng);
     floor_.specular = 0;
     floor_.first = lerp(floor_.first, setting.horizon, 0.5F);
-    floor_.second = lerp(floor_.second, setting.horizon, 0.5F);
+    floor_.second = lerp(lerp(floor_.second, setting.horizon, 0.5F), floor_.first, draw(rng, 0, 0.8F));
   }
 
   [[nodiscard]] static bool is_detailed(int part) { return part >= 0; }
@@ -169,7 +169,7 @@ class ObjectLook {
   const Mesh mesh = object_mesh(category, shape);
   float top = 0;
   for (const Vertex& vertex : mesh.vertices) top = std::max(top, vertex.position.y);
-  const Pose pose{.yaw = draw(view, -pi, pi), .pitch = draw(view, 0.15F, 0.8F), .roll = draw(view, -0.12F, 0.12F)};
+  const Pose pose{.yaw = draw(view, -1.2F, 1.2F), .pitch = draw(view, 0.15F, 0.7F), .roll = draw(view, -0.12F, 0.12F)};
   Camera camera = Camera::orbit({0, 0.47F * top, 0}, pose, draw(view, 5, 8), 1);
   const Vec3 to_target = camera.eye - Vec3{0, 0.47F * top, 0};
   camera.zoom = std::sqrt(dot(to_target, to_target)) * draw(view, 0.56F, 0.74F);

@@ -17,7 +17,7 @@ class Setting {
   Setting(Rng rng, float view) : salt_(rng.word()) {
     const float side = view + draw(rng, -1.35F, 1.35F), rise = draw(rng, 0.1F, 1.2F);
     light.to_key = {std::cos(rise) * std::sin(side), std::sin(rise), std::cos(rise) * std::cos(side)};
-    const float warmth = draw(rng, -0.16F, 0.16F);
+    const float warmth = draw(rng, -0.25F, 0.25F);
     const Vec3 tint{1 + warmth, 1, 1 - warmth};
     const float strength = draw(rng, 0.9F, 1.9F), ambient = draw(rng, 0.16F, 0.55F);
     light.key = tint * strength;
