@@ -105,7 +105,7 @@ inline void check_curve(const Curve& curve) {
 [[nodiscard]] inline std::string named_tics(const std::vector<std::string>& names, double panel_width) {
   std::string tics;
   for (std::size_t i = 0; i < names.size(); ++i)
-    tics += (i > 0 ? ", " : "") + gnuplot::quote(names[i]) + " " + format_number(i);
+    tics += (i > 0 ? ", " : "") + gnuplot::quote(gnuplot::literal_percents(names[i])) + " " + format_number(i);
   return text("set xtics nomirror scale 0.5 ", crowded_names(names, panel_width) ? "rotate by 40 right" : "norotate",
               " (", tics, ")\n");
 }
@@ -124,7 +124,7 @@ inline void check_curve(const Curve& curve) {
   for (std::size_t c = 0; c < panel.curves.size(); ++c) {
     const Curve& curve = panel.curves[c];
     const std::string block = text("$panel", number, "curve", c);
-    const std::string color = palette::color(curve.color);
+    const std::string color = "lc rgb '" + palette::color(curve.color) + "', ";
     data += block + " << EOD\n";
     for (std::size_t i = 0; i < curve.x.size(); ++i)
       data += gnuplot::row({curve.x[i] * x_scale, curve.y[i] * y_scale,
@@ -133,11 +133,11 @@ inline void check_curve(const Curve& curve) {
     data += "EOD\n";
     if (curve.x.empty()) continue;
     if (!curve.low.empty() && curve.uncertainty == Uncertainty::band)
-      below += text(block, " using 1:3:4 with filledcurves lc rgb '", color, "', ");
+      below += text(block, " using 1:3:4 with filledcurves ", color);
     if (!curve.low.empty() && curve.uncertainty == Uncertainty::bars)
-      below += text(block, " using 1:3:(0):($4-$3) with vectors nohead lw 1.5 dt solid lc rgb '", color, "', ");
-    above += text(block, " using 1:2 with lines lw 2.2 dt ", dash(curve.style), " lc rgb '", color, "', ");
-    if (curve.points) above += text(block, " using 1:2 with points pt 7 ps 0.42 lc rgb '", color, "', ");
+      below += text(block, " using 1:3:(0):($4-$3) with vectors nohead lw 1.5 dt solid ", color);
+    above += text(block, " using 1:2 with lines lw 2.2 dt ", dash(curve.style), " ", color);
+    if (curve.points) above += text(block, " using 1:2 with points pt 7 ps 0.42 ", color);
   }
   if (panel.reference)
     below +=

@@ -47,6 +47,13 @@ namespace gnuplot {
   return result + "'";
 }
 
+/// The names of tics are formats.
+[[nodiscard]] inline std::string literal_percents(std::string_view name) {
+  std::string result;
+  for (const char character : name) result.append(character == '%' ? 2 : 1, character);
+  return result;
+}
+
 /// One row of an inline data block.
 [[nodiscard]] inline std::string row(std::initializer_list<double> values) {
   std::string line;

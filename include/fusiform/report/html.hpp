@@ -62,6 +62,13 @@ inline void replace_all(std::string& characters, std::string_view from, std::str
     const std::size_t end = svg.find('"', at + attribute.size());
     if (end != std::string::npos) svg.erase(at, end + 1 - at);
   }
+  for (const std::string element : {"title>", "desc>"}) {  // would pop up under the pointer: "gnuplot_plot_1"
+    for (std::size_t at = svg.find("<" + element); at != std::string::npos; at = svg.find("<" + element)) {
+      const std::size_t end = svg.find("</" + element, at);
+      if (end == std::string::npos) return {};
+      svg.erase(at, end + 2 + element.size() - at);
+    }
+  }
   for (const std::string& quote : {std::string("\""), std::string("'")}) {
     detail::replace_all(svg, " id=" + quote, " id=" + quote + prefix);
     detail::replace_all(svg, "href=" + quote + "#", "href=" + quote + "#" + prefix);
