@@ -41,15 +41,17 @@ class ImplicitGemm {
     const Index pixels = patches_.rows();
     if (pixels == 0 || outputs_ == 0) return;
     const Index threads = thread_count();
-    const Index pixel_tasks = balanced(divide_up(pixels, pixel_block), threads, divide_up(pixels, tile_rows));
-    const Index pixels_each = round_up(divide_up(pixels, pixel_tasks), tile_rows);
-    // Few pixels: share out the outputs too. Then each task packs its own part of the matrix, which is used once.
-    const bool pack_first = pixel_tasks >= 4 && padded_outputs() * patches_.columns() <= packed_limit;
     const Index panels = padded_outputs() / panel_width<T>;
-    const Index output_tasks =
-        pack_first || pixel_tasks >= 4
-            ? 1
-            : std::min(panels, balanced(divide_up(outputs_, panel_block_columns), threads, panels));
+    Index pixel_tasks = divide_up(pixels, pixel_block);
+    Index output_tasks = 1;
+    // Few pixels: share out the outputs. Then each task packs its own part of the matrix, and it is read only once.
+    const bool few_pixels = pixel_tasks < 4;
+    if (few_pixels && threads > 1)
+      output_tasks = std::min(panels, balanced(divide_up(outputs_, panel_block_columns), threads, panels));
+    if (!few_pixels || pixel_tasks * output_tasks < threads)
+      pixel_tasks = balanced(pixel_tasks, threads, divide_up(pixels, tile_rows));
+    const bool pack_first = !few_pixels && padded_outputs() * patches_.columns() <= packed_limit;
+    const Index pixels_each = round_up(divide_up(pixels, pixel_tasks), tile_rows);
     const Index outputs_each = divide_up(panels, output_tasks) * panel_width<T>;
 
     const T* packed = pack_first ? pack_all() : nullptr;
