@@ -76,7 +76,7 @@ TEST_CASE("IDX files become images grouped by class, plain or as gzip") {
   const auto problem = [&](const std::string& name, const std::string& contents) {
     const std::string before = test::bytes_of(folder / name);
     folder.write(name, contents);
-    const std::string message = message_of<FileError>([&] { (void)idx_images(folder.path()); });
+    std::string message = message_of<FileError>([&] { (void)idx_images(folder.path()); });
     folder.write(name, before);
     return message;
   };

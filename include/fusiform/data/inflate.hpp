@@ -189,12 +189,14 @@ class Inflater {
     if (code < 8) return static_cast<std::size_t>(code) + 3;
     if (code == 28) return 258;
     const int extra = code / 4 - 1;
-    return static_cast<std::size_t>(((4 + code % 4) << extra) + 3 + bits(extra));
+    const int length = ((4 + code % 4) << extra) + 3 + bits(extra);
+    return static_cast<std::size_t>(length);
   }
   [[nodiscard]] std::size_t extended_distance(int code) {
     if (code < 4) return static_cast<std::size_t>(code) + 1;
     const int extra = code / 2 - 1;
-    return static_cast<std::size_t>(((2 + code % 2) << extra) + 1 + bits(extra));
+    const int distance = ((2 + code % 2) << extra) + 1 + bits(extra);
+    return static_cast<std::size_t>(distance);
   }
 
   std::span<const std::byte> bytes_;
