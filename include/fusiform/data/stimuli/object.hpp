@@ -41,7 +41,8 @@ struct ObjectCategory {
   result.family = order[static_cast<std::size_t>(category % families)];
   Rng start = categories.stream("family").stream(result.family);
   Rng own = categories.stream("category").stream(static_cast<std::uint64_t>(category));
-  const auto round = static_cast<double>(category / families);
+  const Index cycle = category / families;
+  const auto round = static_cast<double>(cycle);
   const auto gene = [&](float& value) {
     const double irrational = start.uniform(0.3, 0.7);  // steps of about half the range: neighbours differ most
     const double place = start.uniform() + round * irrational + 0.15 * own.uniform();

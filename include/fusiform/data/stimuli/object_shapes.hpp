@@ -255,8 +255,8 @@ inline void gear(Mesh& mesh, const Genome& g) {
     // Two vertices at each of the four corners of a tooth.
     const float pitch = 2 * pi / static_cast<float>(teeth);
     const std::array<float, 4> corner{slope, share, share + slope, 1.0F};
-    const int k = column % 8 / 2;
-    const float angle = pitch * (static_cast<float>(column / 8) + corner[static_cast<std::size_t>(k)]);
+    const int tooth = column / 8, k = column % 8 / 2;
+    const float angle = pitch * (static_cast<float>(tooth) + corner[static_cast<std::size_t>(k)]);
     return std::array<float, 2>{angle, k < 2 ? 1.0F : 1 - depth};
   });
   if (g.is(1))
