@@ -11,6 +11,9 @@
 /// `name (alias) = kind(inputs; options)`. By hand, the alias, the inputs (then the layer above is read) and options
 /// with a default may be left out: `features.0 = conv2d(; out=64 kernel_h=3 kernel_w=3)`.
 
+#include <algorithm>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -3,6 +3,7 @@
 /// `build` turns one into a network.
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>

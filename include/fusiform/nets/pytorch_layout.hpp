@@ -3,7 +3,9 @@
 /// kernel_w, in), there (C, H, W) and (out, in, kernel_h, kernel_w). After a flattened image the order of features
 /// differs too, which the next linear layer's weight has to make up for.
 
+#include <algorithm>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <fusiform/nets/network.hpp>
