@@ -124,7 +124,7 @@ inline void check_curve(const Curve& curve) {
   for (std::size_t c = 0; c < panel.curves.size(); ++c) {
     const Curve& curve = panel.curves[c];
     const std::string block = text("$panel", number, "curve", c);
-    const std::string color = "lc rgb '" + palette::color(curve.color) + "', ";
+    const std::string color = text("lc rgb '", palette::color(curve.color), "', ");
     data += block + " << EOD\n";
     for (std::size_t i = 0; i < curve.x.size(); ++i)
       data += gnuplot::row({curve.x[i] * x_scale, curve.y[i] * y_scale,
@@ -212,7 +212,8 @@ inline void check_curve(const Curve& curve) {
     gnuplot::Box box;
     box.left = left + (p % columns) * (panel_width + gap);
     box.right = box.left + panel_width;
-    box.top = legend_height + (p / columns) * (above + options.panel_height + below) + above;
+    const int row = p / columns;
+    box.top = legend_height + row * (above + options.panel_height + below) + above;
     box.bottom = box.top + options.panel_height;
     gnuplot::Range y = (options.shared_y_axis ? shared : detail::y_range(panel)).rounded();
     if (panel.y_low) y.low = *panel.y_low;

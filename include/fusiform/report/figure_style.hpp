@@ -57,8 +57,10 @@ namespace gnuplot {
 /// One row of an inline data block.
 [[nodiscard]] inline std::string row(std::initializer_list<double> values) {
   std::string line;
-  for (const double value : values)
-    line += (line.empty() ? "" : " ") + (std::isfinite(value) ? format_number(value) : "NaN");
+  for (const double value : values) {
+    if (!line.empty()) line += ' ';
+    line += std::isfinite(value) ? format_number(value) : "NaN";
+  }
   return line + "\n";
 }
 

@@ -13,7 +13,7 @@
 
 #include <fusiform/core/error.hpp>
 
-extern char** environ;
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program
 
 namespace fusiform {
 
