@@ -204,7 +204,7 @@ class FaceLook {
 /// Renders one instance of a person.
 [[nodiscard]] inline Image face_picture(const FaceIdentity& identity, Rng rng, Index size) {
   const FaceMoment moment = draw_moment(rng.stream("moment"));
-  const float detail = std::clamp(static_cast<float>(size) / 88, 0.6F, 2.2F);
+  const float detail = std::clamp(static_cast<float>(size) / 94, 0.6F, 2.2F);
   const Mesh mesh = face_mesh(identity, moment, detail);
   Rng view = rng.stream("view");
   Camera camera = Camera::orbit({0, -0.12F, 0}, {.pitch = draw(view, -0.06F, 0.06F)}, 8, 1);

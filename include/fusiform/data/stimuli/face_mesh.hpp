@@ -13,7 +13,8 @@
 
 namespace fusiform::stimuli {
 
-enum FacePart : std::int32_t { skin_part, hair_part, cloth_part, neck_part };
+/// skin_part is the face; the sides and the back of the head and the ears are plain_skin_part.
+enum FacePart : std::int32_t { skin_part, plain_skin_part, hair_part, cloth_part, neck_part };
 
 class HeadShape {
  public:
@@ -125,6 +126,8 @@ class HeadShape {
     const auto [sine, cosine, longitude] = sphere(row, column, rows, columns);
     return head.face(sine, cosine, longitude);
   });
+  for (Triangle& triangle : mesh.triangles)
+    if (mesh.vertices[static_cast<std::size_t>(triangle.corner[0])].local.z < 0.2F) triangle.part = plain_skin_part;
   if (f.length != HairLength::bald) {
     const int hair_rows = static_cast<int>(36 * detail), hair_columns = static_cast<int>(44 * detail);
     add_grid(mesh, {.rows = hair_rows, .columns = hair_columns, .part = hair_part}, [&](int row, int column) {
@@ -154,8 +157,8 @@ class HeadShape {
   }
   for (const float side : {-1.0F, 1.0F}) {
     const std::size_t first = mesh.vertices.size();
-    add_superquadric(mesh,
-                     {.half = {0.07F, f.ear * 1.35F, f.ear * 0.8F}, .rows = 10, .columns = 14, .part = skin_part});
+    add_superquadric(
+        mesh, {.half = {0.07F, f.ear * 1.35F, f.ear * 0.8F}, .rows = 10, .columns = 14, .part = plain_skin_part});
     for (std::size_t i = first; i < mesh.vertices.size(); ++i) {  // a shell: the outer face is dented
       Vec3& p = mesh.vertices[i].position;
       if (p.x * side > 0) p.x -= side * 0.11F * bump(p.y - 0.02F, p.z, f.ear * 0.8F, f.ear * 0.45F);
