@@ -19,7 +19,11 @@ target_link_libraries(fusiform_own_build INTERFACE fusiform::fusiform)
 # Options are given by name and the rest left to their defaults, which g++ calls a missing initializer.
 target_compile_options(fusiform_own_build INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
                        -Wold-style-cast -Wcast-qual -Woverloaded-virtual -Wmissing-declarations
-                       -Wno-missing-field-initializers)
+                       -Wno-missing-field-initializers
+                       # g++ 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105651).
+                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+                       # Nobody reads errno after std::sqrt; without the flag, loops with it do not vectorise.
+                       -fno-math-errno)
 if(FUSIFORM_NATIVE)
   target_compile_options(fusiform_own_build INTERFACE -march=native)
 endif()

@@ -1,8 +1,8 @@
 #pragma once
 /// Ranks the units of a layer by how much their lesion raises the loss on one task (spec: A.7.2).
 
+#include <algorithm>
 #include <functional>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -32,6 +32,18 @@ struct Ranking {
   Index layer_units = 0;           ///< units the layer has
   std::vector<RankingIteration> iterations;
 
+  /// Takes up a finished iteration.
+  void append(RankingIteration iteration) {
+    for (const Index unit : iteration.selection.units) {
+      const auto place = std::lower_bound(iteration.candidates.begin(), iteration.candidates.end(), unit);
+      const auto position = static_cast<std::size_t>(place - iteration.candidates.begin());
+      units.push_back(unit);
+      losses.push_back(iteration.losses[position]);
+      accuracies.push_back(iteration.accuracies[position]);
+    }
+    iterations.push_back(std::move(iteration));
+  }
+
   /// The first round(fraction · layer_units) units, half to even as in the published scripts.
   /// Throws ConfigError if fewer were ranked.
   [[nodiscard]] std::vector<Index> top(double fraction) const {
@@ -46,15 +58,16 @@ struct Ranking {
 using RankingProgress = std::function<void(const Ranking& so_far, Index wanted)>;
 
 /// Greedy forward selection; with `options.fraction` = 0 the linear version. All candidates see the same images.
+/// `ranking` holds the iterations of an interrupted run with the same arguments, from which this one goes on.
 /// Throws NumericError if a loss is not a number.
 template <Scalar T>
 [[nodiscard]] Ranking rank_units(LesionEvaluator<T>& evaluator, const RankingOptions& options = {},
-                                 const RankingProgress& progress = {}) {
+                                 const RankingProgress& progress = {}, Ranking ranking = {}) {
   const SelectionSchedule schedule = selection_schedule(evaluator.site().units, options.fraction, options.group);
-  Ranking ranking;
   ranking.layer_units = evaluator.site().units;
-  std::vector<Index> remaining(static_cast<std::size_t>(ranking.layer_units));
-  std::iota(remaining.begin(), remaining.end(), Index{0});
+  std::vector<Index> remaining;
+  for (Index unit = 0; unit < ranking.layer_units; ++unit)
+    if (std::find(ranking.units.begin(), ranking.units.end(), unit) == ranking.units.end()) remaining.push_back(unit);
   while (schedule.goes_on(static_cast<Index>(ranking.units.size())) && !remaining.empty()) {
     RankingIteration iteration;
     iteration.candidates = remaining;

@@ -1,0 +1,13 @@
+#pragma once
+/// The sub-commands of the program, one file each.
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+void add_demo_command(CLI::App& program);
+void add_study_commands(CLI::App& program);
+void add_pack_command(CLI::App& program);
+void add_evaluate_command(CLI::App& program);
+void add_features_command(CLI::App& program);
+void add_inspect_command(CLI::App& program);

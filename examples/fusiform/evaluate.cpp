@@ -1,0 +1,54 @@
+/// fusiform evaluate: the accuracy of a stored net on packed images.
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include <fusiform/nets/checkpoint.hpp>
+#include <fusiform/report/table.hpp>
+#include <fusiform/study/training.hpp>
+
+#include "commands.hpp"
+
+namespace {
+
+struct EvaluateCommand {
+  std::string checkpoint;
+  std::string pack;
+  bool json = false;
+
+  void run() const {
+    const fusiform::StudyNetwork network = fusiform::load_network<float>(checkpoint);
+    const fusiform::ImagePack images(pack);
+    fusiform::StudyConfig config;
+    config.net.input = network.image_shape()[0];
+    nlohmann::ordered_json result = nlohmann::ordered_json::array();
+    for (const fusiform::TaskScore& score : fusiform::score_tasks(config, network, images))
+      result.push_back({{"task", score.task},
+                        {"images", score.images},
+                        {"top1", score.top1},
+                        {"top5", score.top5},
+                        {"mean_loss", score.loss}});
+    if (json) {
+      std::printf("%s\n", result.dump(2).c_str());
+      return;
+    }
+    for (const auto& score : result)
+      std::fprintf(stderr, "%s: %ld test images, top-1 %s, top-5 %s, loss %s\n",
+                   score["task"].get<std::string>().c_str(), score["images"].get<long>(),
+                   fusiform::percent_text(score["top1"].get<double>()).c_str(),
+                   fusiform::percent_text(score["top5"].get<double>()).c_str(),
+                   fusiform::number_text(score["mean_loss"].get<double>()).c_str());
+  }
+};
+
+}  // namespace
+
+void add_evaluate_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("evaluate", "Accuracy of a stored net on the test images of a pack");
+  auto evaluate = std::make_shared<EvaluateCommand>();
+  command->add_option("checkpoint", evaluate->checkpoint, "Net, as `fusiform train` stores it")->required();
+  command->add_option("pack", evaluate->pack, "Images, as `fusiform pack` or a study stores them")->required();
+  command->add_flag("--json", evaluate->json, "Print the result on standard output");
+  command->callback([evaluate] { evaluate->run(); });
+}

@@ -1,0 +1,66 @@
+/// fusiform features: the activations of a layer, as arrays that NumPy reads.
+
+#include <cstdio>
+#include <memory>
+
+#include <fusiform/analysis/lesion.hpp>
+#include <fusiform/data/packed_images.hpp>
+#include <fusiform/io/npy.hpp>
+#include <fusiform/nets/checkpoint.hpp>
+
+#include "commands.hpp"
+
+namespace {
+
+using fusiform::Cpu;
+using fusiform::Index;
+
+struct FeaturesCommand {
+  std::string checkpoint;
+  std::string pack;
+  std::string layer;
+  std::string task;
+  std::string split = "test";
+  std::string out;
+
+  void run() const {
+    const fusiform::Network<float, Cpu> network = fusiform::load_network<float>(checkpoint);
+    const fusiform::ImagePack images(pack);
+    const fusiform::NodeId node = fusiform::lesion_site(network, layer).node;
+    const auto list = fusiform::labelled_images<float>(
+        images, images.select(task, split == "train" ? fusiform::Split::train : fusiform::Split::test),
+        {.crop = network.image_shape()[0]});
+    const fusiform::Shape shape = network.node(node).shape.batched(list.count());
+    std::vector<float> features;
+    features.reserve(static_cast<std::size_t>(shape.size()));
+    fusiform::Activations<float, Cpu> activations;
+    fusiform::Tensor<float, Cpu> pixels;
+    constexpr Index batch = 64;
+    for (Index first = 0; first < list.count(); first += batch) {
+      pixels.resize(list.image.batched(std::min(batch, list.count() - first)));
+      list.read(first, pixels.view());
+      const auto values = network.forward(pixels, node, activations).span();
+      features.insert(features.end(), values.begin(), values.end());
+    }
+    fusiform::write_npy<float>(out + ".npy", {shape.begin(), shape.end()}, features);
+    fusiform::write_npy<Index>(out + ".labels.npy", {list.count()}, list.labels);
+    std::fprintf(stderr, "%s.npy: %s of layer %s; %s.labels.npy: their classes\n", out.c_str(),
+                 fusiform::to_string(shape).c_str(), layer.c_str(), out.c_str());
+  }
+};
+
+}  // namespace
+
+void add_features_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("features", "Activations of a layer on packed images, as .npy");
+  auto features = std::make_shared<FeaturesCommand>();
+  command->add_option("checkpoint", features->checkpoint, "Net, as `fusiform train` stores it")->required();
+  command->add_option("pack", features->pack, "Images, as `fusiform pack` or a study stores them")->required();
+  command->add_option("--layer", features->layer, "Name or alias; its activation is taken")->required();
+  command->add_option("--task", features->task, "Only images of this task");
+  command->add_option("--split", features->split, "train or test")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"train", "test"}));
+  command->add_option("--out", features->out, "Files to write, without extension")->required();
+  command->callback([features] { features->run(); });
+}

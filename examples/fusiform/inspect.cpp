@@ -1,0 +1,56 @@
+/// fusiform inspect: what is in a checkpoint, a safetensors file or a pack.
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+
+#include <fusiform/data/pack.hpp>
+#include <fusiform/io/safetensors.hpp>
+
+#include "commands.hpp"
+
+namespace {
+
+void inspect_pack(const std::string& path) {
+  const fusiform::ImagePack pack(path);
+  std::printf("pack of %ld images, shorter side %ld pixels, hash %s\n", static_cast<long>(pack.count()),
+              static_cast<long>(pack.shorter_side()), pack.hash().c_str());
+  for (const std::string& task : pack.tasks())
+    std::printf("  %s: %ld classes, %zu training and %zu test images\n", task.c_str(),
+                static_cast<long>(pack.manifest().class_count(task)), pack.select(task, fusiform::Split::train).size(),
+                pack.select(task, fusiform::Split::test).size());
+}
+
+void inspect_tensors(const std::string& path) {
+  const fusiform::SafetensorsFile file(path);
+  for (const auto& [key, value] : file.metadata()) std::printf("%s: %s\n", key.c_str(), value.c_str());
+  long parameters = 0;
+  for (const std::string& name : file.names()) {
+    std::printf("%-48s %-5s (", name.c_str(), file.dtype(name).c_str());
+    long size = 1;
+    const char* separator = "";
+    for (const fusiform::Index dimension : file.shape(name)) {
+      std::printf("%s%ld", separator, static_cast<long>(dimension));
+      separator = ", ";
+      size *= dimension;
+    }
+    std::printf(")\n");
+    parameters += size;
+  }
+  std::printf("%zu tensors, %ld elements\n", file.names().size(), parameters);
+}
+
+bool is_pack(const std::string& path) {
+  char magic[8] = {};
+  std::ifstream(path, std::ios::binary).read(magic, sizeof magic);
+  return std::string_view(magic, sizeof magic) == fusiform::detail::pack_magic;
+}
+
+}  // namespace
+
+void add_inspect_command(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("inspect", "Show what is in a checkpoint, a safetensors file or a pack");
+  auto path = std::make_shared<std::string>();
+  command->add_option("file", *path, "The file")->required();
+  command->callback([path] { is_pack(*path) ? inspect_pack(*path) : inspect_tensors(*path); });
+}

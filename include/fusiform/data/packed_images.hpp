@@ -1,0 +1,36 @@
+#pragma once
+/// A fixed list of packed images as network input: centre crop, no augmentation.
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <fusiform/core/parallel.hpp>
+#include <fusiform/data/labelled_images.hpp>
+#include <fusiform/data/pack.hpp>
+#include <fusiform/data/transform.hpp>
+
+namespace fusiform {
+
+/// Images `items` of the pack, each centre-cropped and normalised as `options` say; its random parts are switched off.
+/// `first_class` is subtracted from the labels, for a head that knows only the classes from there on.
+/// The pack must outlive the result.
+template <Scalar T>
+[[nodiscard]] LabelledImages<T> labelled_images(const ImagePack& pack, std::vector<Index> items,
+                                                TransformOptions options, Index first_class = 0) {
+  options.random_crop = false;
+  options.flip = 0;
+  options.grayscale = 0;
+  const auto transform = std::make_shared<const Transform<T>>(options);
+  LabelledImages<T> result{Shape{options.crop, options.crop, 3}, {}, {}};
+  for (const Index item : items) result.labels.push_back(pack.label(item) - first_class);
+  result.read = [&pack, items = std::move(items), transform](Index first, View<T, Cpu> output) {
+    parallel_for(output.shape()[0], [&](Index n) {
+      Rng unused(0);
+      (*transform)(pack.image(items[static_cast<std::size_t>(first + n)]), unused, output.batch_range(n, 1));
+    });
+  };
+  return result;
+}
+
+}  // namespace fusiform
