@@ -107,7 +107,7 @@ void write_npy(const std::string& path, const std::vector<Index>& shape, std::sp
   std::string tuple;
   for (const Index dimension : shape) {
     size *= dimension;
-    tuple += (tuple.empty() ? "" : ", ") + format_number(dimension);
+    tuple.append(tuple.empty() ? "" : ", ").append(format_number(dimension));
   }
   if (shape.size() == 1) tuple += ",";  // Python's tuple of one
   require_equal(path, "elements", size, static_cast<Index>(values.size()));

@@ -137,7 +137,7 @@ class SafetensorsFile {
   static std::string describe(const std::vector<Index>& shape) {
     std::string result = "(";
     for (std::size_t axis = 0; axis < shape.size(); ++axis)
-      result += (axis > 0 ? ", " : "") + format_number(shape[axis]);
+      result.append(axis > 0 ? ", " : "").append(format_number(shape[axis]));
     return result + ")";
   }
 
@@ -187,12 +187,17 @@ class SafetensorsFile {
   Index data_begin_ = 0;
 };
 
+/// Element types that can be written.
+template <class T>
+concept SafetensorsElement = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int64_t> ||
+    std::same_as<T, std::int32_t> || std::same_as<T, std::uint8_t>;
+
 /// Collects tensors and writes them in one step. The same calls give the same bytes.
 class SafetensorsWriter {
  public:
-  /// T is float, double, int64, int32 or uint8. Throws ShapeError if the values do not fill the shape, ConfigError if
+  /// Throws ShapeError if the values do not fill the shape, ConfigError if
   /// the name is taken.
-  template <class T>
+  template <SafetensorsElement T>
   void add(std::string name, std::vector<Index> shape, std::span<const T> values) {
     Index size = 1;
     for (const Index dimension : shape) size *= dimension;
@@ -235,7 +240,7 @@ class SafetensorsWriter {
     std::vector<std::byte> bytes;
   };
 
-  template <class T>
+  template <SafetensorsElement T>
   static std::string dtype_name() {
     if constexpr (std::same_as<T, float>) return "F32";
     if constexpr (std::same_as<T, double>) return "F64";
@@ -251,7 +256,7 @@ class SafetensorsWriter {
       json += "\"__metadata__\":{";
       bool first = true;
       for (const auto& [key, value] : metadata_) {
-        json += (first ? "" : ",") + json_string(key) + ":" + json_string(value);
+        json.append(first ? "" : ",").append(json_string(key)).append(":").append(json_string(value));
         first = false;
       }
       json += "}";
@@ -261,7 +266,7 @@ class SafetensorsWriter {
       separate();
       json += json_string(tensor->name) + ":{\"dtype\":\"" + tensor->dtype + "\",\"shape\":[";
       for (std::size_t axis = 0; axis < tensor->shape.size(); ++axis)
-        json += (axis > 0 ? "," : "") + format_number(tensor->shape[axis]);
+        json.append(axis > 0 ? "," : "").append(format_number(tensor->shape[axis]));
       json += text("],\"data_offsets\":[", offset, ",", offset + tensor->bytes.size(), "]}");
       offset += tensor->bytes.size();
     }

@@ -105,7 +105,7 @@ inline void check_curve(const Curve& curve) {
 [[nodiscard]] inline std::string named_tics(const std::vector<std::string>& names, double panel_width) {
   std::string tics;
   for (std::size_t i = 0; i < names.size(); ++i)
-    tics += (i > 0 ? ", " : "") + gnuplot::quote(gnuplot::literal_percents(names[i])) + " " + format_number(i);
+    tics += text(i > 0 ? ", " : "", gnuplot::quote(gnuplot::literal_percents(names[i])), " ", i);
   return text("set xtics nomirror scale 0.5 ", crowded_names(names, panel_width) ? "rotate by 40 right" : "norotate",
               " (", tics, ")\n");
 }
