@@ -29,8 +29,6 @@ Outcomes<double> outcomes_without_weights(Network<double, Cpu>& network, const s
   return outcomes;
 }
 
-/// The unit's channel after its activation, silenced by a layer that is not there in the original: every reader of
-/// the node gets zero weights for that channel, which works for convolutions and linear layers only.
 double largest_difference(const Outcomes<double>& a, const Outcomes<double>& b) {
   double largest = 0;
   for (std::size_t i = 0; i < a.losses.size(); ++i) largest = std::max(largest, std::abs(a.losses[i] - b.losses[i]));
@@ -166,4 +164,21 @@ TEST_CASE("lesions that make no sense are refused") {
   CHECK_THROWS_AS(evaluator.evaluate_one({-1}), ConfigError);
   CHECK_THROWS_AS(evaluator.evaluate_one({1, 1}), ConfigError);
   CHECK_THROWS_AS(LesionEvaluator<float>(network, lesion_site(network, "right.conv"), left, images), ConfigError);
+}
+
+TEST_CASE("evaluators work inside of a parallel loop") {
+  const SmallNet small = small_net("chain");
+  const Network<float, Cpu> network = small.build<float>();
+  const LabelledImages<float> images = small.images<float>(6);
+  const LesionSite site = lesion_site(network, "conv2");
+  const NodeId head = network.heads().front();
+  LesionEvaluator<float> outside(network, site, head, images, {.batch = 2});
+  set_thread_count(3);
+  std::vector<Outcomes<float>> outcomes(6, Outcomes<float>(0));
+  parallel_for(6, [&](Index unit) {
+    LesionEvaluator<float> evaluator(network, site, head, images, {.batch = 2});
+    outcomes[static_cast<std::size_t>(unit)] = evaluator.evaluate_one({unit});
+  });
+  for (Index unit = 0; unit < 6; ++unit)
+    CHECK(outcomes[static_cast<std::size_t>(unit)].losses == outside.evaluate_one({unit}).losses);
 }

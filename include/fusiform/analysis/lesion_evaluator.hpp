@@ -3,6 +3,7 @@
 /// only what lies behind it is computed for each lesion (spec: C.2, techniques 1 and 2).
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <span>
 #include <vector>
@@ -60,13 +61,15 @@ class LesionEvaluator {
     for (Index first = 0; first < images_.count(); first += chunk_) {
       load(first, std::min(chunk_, images_.count() - first));
       const Index chunk_batches = (cached_count_ + options_.batch - 1) / options_.batch;
-      workers_.resize(static_cast<std::size_t>(std::max(1, thread_count())));
+      const int threads = thread_count();  // 1 inside of another parallel loop, whatever the thread's number is there
+      workers_.resize(static_cast<std::size_t>(threads));
       parallel_for(chunk_batches * lesion_count, [&](Index item) {
         const Index lesion = item % lesion_count;
         run(lesions[static_cast<std::size_t>(lesion)], item / lesion_count * options_.batch,
-            outcomes[static_cast<std::size_t>(lesion)]);
+            outcomes[static_cast<std::size_t>(lesion)],
+            workers_[threads == 1 ? 0 : static_cast<std::size_t>(thread_index())]);
         const Index finished = ++done;
-        if (progress && thread_index() == 0) progress(finished, batches * lesion_count);
+        if (progress && (threads == 1 || thread_index() == 0)) progress(finished, batches * lesion_count);
       });
     }
     return outcomes;
@@ -112,8 +115,7 @@ class LesionEvaluator {
   }
 
   /// One batch under one lesion, images begin.. of the chunk.
-  void run(const std::vector<Index>& units, Index begin, Outcomes<T>& outcomes) {
-    Activations<T, Cpu>& worker = workers_[static_cast<std::size_t>(thread_index())];
+  void run(const std::vector<Index>& units, Index begin, Outcomes<T>& outcomes, Activations<T, Cpu>& worker) {
     const Index batch = std::min(options_.batch, cached_count_ - begin);
     worker.prepare(network_.size());
     Tensor<T, Cpu>& lesioned = worker.values[site_.node];
