@@ -66,6 +66,20 @@ class Rng {
                   {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32U)});
   }
 
+  /// Four standard normals from the words of block `index`, for loops that draw one number per element: Box-Muller with
+  /// both of its outputs, from uniforms of 32 bits (so none is beyond 6.8).
+  [[nodiscard]] std::array<double, 4> normals_at(std::uint64_t index) const noexcept {
+    const std::array<std::uint32_t, 4> words = block(index);
+    std::array<double, 4> normals{};
+    for (std::size_t pair = 0; pair < 4; pair += 2) {
+      const double radius = std::sqrt(-2.0 * std::log((words[pair] + 0.5) * 0x1p-32));
+      const double angle = 2.0 * std::numbers::pi * (words[pair + 1] * 0x1p-32);
+      normals[pair] = radius * std::cos(angle);
+      normals[pair + 1] = radius * std::sin(angle);
+    }
+    return normals;
+  }
+
   constexpr std::uint32_t word() noexcept { return word_at(position_++); }
 
   /// Uniform in [0, 1), 53 bits.

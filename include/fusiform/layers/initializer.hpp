@@ -1,17 +1,30 @@
 #pragma once
 /// Starting values of weights.
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <span>
 
+#include <fusiform/core/parallel.hpp>
 #include <fusiform/core/random.hpp>
 #include <fusiform/core/tensor.hpp>
 
 namespace fusiform {
 
-/// Fills the tensor with N(0, deviation^2), one number after the other.
+/// Fills the tensor with N(0, deviation^2). Element i comes from block i / 4 of the stream, wherever `rng` stands in
+/// it: the same bits for any number of threads.
 template <Scalar T>
 void normal(Tensor<T, Cpu>& tensor, double deviation, Rng rng) {
-  for (T& element : tensor.span()) element = static_cast<T>(deviation * rng.normal());
+  const std::span<T> elements = tensor.span();
+  const auto count = static_cast<Index>(elements.size());
+  parallel_ranges((count + 3) / 4, Index{1} << 14, [&](Index begin, Index end) {
+    for (Index block = begin; block < end; ++block) {
+      const std::array<double, 4> normals = rng.normals_at(static_cast<std::uint64_t>(block));
+      for (Index i = 4 * block; i < std::min(4 * block + 4, count); ++i)
+        elements[static_cast<std::size_t>(i)] = static_cast<T>(deviation * normals[static_cast<std::size_t>(i % 4)]);
+    }
+  });
 }
 
 /// N(0, 2 / fan_out) for filters (out, kernel_h, kernel_w, in), fan_out = out * kernel_h * kernel_w: keeps the variance
