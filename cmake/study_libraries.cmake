@@ -7,6 +7,11 @@ if(NOT TARGET JPEG::JPEG)
   list(APPEND FUSIFORM_STUDY_MISSING libjpeg)
 endif()
 
+find_package(ZLIB QUIET)
+if(NOT TARGET ZLIB::ZLIB)
+  list(APPEND FUSIFORM_STUDY_MISSING zlib)
+endif()
+
 find_path(FUSIFORM_STB_INCLUDE_DIR stb/stb_image.h)
 mark_as_advanced(FUSIFORM_STB_INCLUDE_DIR)
 if(NOT FUSIFORM_STB_INCLUDE_DIR)

@@ -22,11 +22,8 @@
 #include <fusiform/core/view.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/cifar.hpp>
-#include <fusiform/data/crc32.hpp>
 #include <fusiform/data/dataset.hpp>
-#include <fusiform/data/idx.hpp>
 #include <fusiform/data/image.hpp>
-#include <fusiform/data/inflate.hpp>
 #include <fusiform/data/labelled_images.hpp>
 #include <fusiform/data/loader.hpp>
 #include <fusiform/data/mapped_file.hpp>

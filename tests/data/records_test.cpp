@@ -1,3 +1,7 @@
+#include <cstring>
+#include <zlib.h>
+
+#include <fusiform/core/random.hpp>
 #include <fusiform/data/cifar.hpp>
 #include <fusiform/data/idx.hpp>
 
@@ -93,29 +97,52 @@ TEST_CASE("IDX files become images grouped by class, plain or as gzip") {
 }
 
 TEST_CASE("gzip data are decompressed and verified") {
-  // gzip -n of "hello hello hello hello\n": one block with fixed codes and a copy that overlaps itself
-  const std::string fixed =
+  // gzip -n of "hello hello hello hello\n"
+  const std::string hello =
       bytes({0x1F, 0x8B, 8,    0,    0,    0, 0,    0,    0,    3,    0xCB, 0x48, 0xCD, 0xC9, 0xC9,
              0x57, 0xC8, 0x40, 0x27, 0xB9, 0, 0x00, 0x88, 0x59, 0x0B, 24,   0,    0,    0});
-  const std::string stored_head = bytes({0x1F, 0x8B, 8, 8, 0, 0, 0, 0, 0, 3, 'n', 0, 1, 3, 0, 0xFC, 0xFF});
-  // "abc": CRC-32 is 0x352441C2
-  const std::string stored = stored_head + "abc" + bytes({0xC2, 0x41, 0x24, 0x35, 3, 0, 0, 0});
+  // "abc" stored, under the name "n"; its CRC-32 is 0x352441C2
+  const std::string abc = bytes({0x1F, 0x8B, 8, 8, 0, 0, 0, 0, 0, 3, 'n', 0, 1, 3, 0, 0xFC, 0xFF}) + "abc" +
+                          bytes({0xC2, 0x41, 0x24, 0x35, 3, 0, 0, 0});
   const auto unpacked = [](const std::string& contents) {
     const std::vector<std::byte> result = gunzip(std::as_bytes(std::span(contents)), "here");
     std::string characters;
     for (const std::byte byte : result) characters += std::to_integer<char>(byte);
     return characters;
   };
-  CHECK(unpacked(stored) == "abc");
-  std::string wrong = stored;
-  wrong[18] = 'x';
-  CHECK(contains(problem_with_gzip(wrong), "wrong checksum"));
-  CHECK(contains(problem_with_gzip(stored.substr(0, stored.size() - 1)), "checksum is missing"));
-  CHECK(contains(problem_with_gzip(stored.substr(0, 18)), "here.gz: damaged gzip data"));
-  CHECK(contains(problem_with_gzip("hello"), "expected a gzip file"));
-  CHECK(unpacked(fixed) == "hello hello hello hello\n");
-  for (std::size_t size = 0; size < fixed.size(); ++size)
-    CHECK(problem_with_gzip(fixed.substr(0, size)) != "no exception");
+  CHECK(unpacked(hello) == "hello hello hello hello\n");
+  CHECK(unpacked(abc) == "abc");
+  CHECK(unpacked(abc + hello) == "abchello hello hello hello\n");
+  CHECK(problem_with_gzip("hello") == "here.gz: expected a gzip file");
+  CHECK(contains(problem_with_gzip(abc + "more"), "here.gz: damaged gzip data"));
+  for (std::size_t size = 2; size < abc.size(); ++size)
+    CHECK(contains(problem_with_gzip(abc.substr(0, size)), "here.gz: damaged gzip data"));
+  for (std::size_t place = 12; place < abc.size(); ++place) {  // all that the checksum or the size speaks for
+    std::string wrong = abc;
+    wrong[place] = static_cast<char>(wrong[place] ^ 0x10);
+    CAPTURE(place);
+    // The flipped bit of byte 12 is padding in front of a stored block.
+    CHECK(contains(problem_with_gzip(wrong), "here.gz: damaged gzip data") == (place != 12));
+  }
+}
+
+TEST_CASE("gzip data of several megabytes are decompressed in pieces") {
+  std::string contents(5'000'000, ' ');
+  Rng rng(3);
+  for (char& character : contents) character = static_cast<char>(rng.word() % 64);
+  std::string packed(compressBound(static_cast<uLong>(contents.size())) + 32, '\0');
+  z_stream stream{};
+  REQUIRE(deflateInit2(&stream, 1, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(contents.data());
+  stream.avail_in = static_cast<uInt>(contents.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  packed.resize(packed.size() - stream.avail_out);
+  deflateEnd(&stream);
+  const std::vector<std::byte> unpacked = gunzip(std::as_bytes(std::span(packed)), "here");
+  REQUIRE(unpacked.size() == contents.size());
+  CHECK(std::memcmp(unpacked.data(), contents.data(), contents.size()) == 0);
 }
 
 TEST_CASE("the original Fashion-MNIST and a part of CIFAR-10 are read", "[real]") {

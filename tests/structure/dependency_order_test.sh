@@ -14,6 +14,8 @@ fresh_tree() {
   echo '#include <fusiform/core/shape.hpp>' > "$folder/fusiform/ops/cpu/relu.hpp"
   echo '#include <fusiform/ops/cpu/relu.hpp>' > "$folder/fusiform/ops/relu.hpp"
   echo '#include <jpeglib.h>' > "$folder/fusiform/data/image_file.hpp"
+  echo '#include <zlib.h>' > "$folder/fusiform/data/gzip.hpp"
+  echo '#include <fusiform/data/gzip.hpp>' > "$folder/fusiform/data/idx.hpp"
   echo '#include <fusiform/core/shape.hpp>' > "$folder/fusiform/report/figure.hpp"
   printf '#include <fusiform/core/shape.hpp>\n#include <fusiform/ops/relu.hpp>\n' > "$folder/fusiform/fusiform.hpp"
 }
@@ -43,9 +45,11 @@ expect 'includes the umbrella' ops/relu.hpp '#include <fusiform/fusiform.hpp>'
 expect 'a CUDA header: cuda_runtime.h' ops/cpu/relu.hpp '#include <cuda_runtime.h>'
 expect 'an Eigen header' ops/cpu/relu.hpp '#  include <Eigen/Core>'
 expect 'only data/image_file.hpp may include stb/stb_image.h' core/shape.hpp '#include <stb/stb_image.h>'
+expect 'only data/gzip.hpp and data/image_file.hpp may include zlib.h' data/image.hpp '#include <zlib.h>'
 expect 'only study/ and report/ may include nlohmann/json.hpp' ops/relu.hpp '#include <nlohmann/json.hpp>'
 expect 'leads to data/image_file.hpp, which needs another library' \
   fusiform.hpp '#include <fusiform/data/image_file.hpp>'
+expect 'leads to data/gzip.hpp, which needs another library' fusiform.hpp '#include <fusiform/data/gzip.hpp>'
 expect 'fusiform.hpp: does not include data/image.hpp' data/image.hpp '#include <fusiform/core/shape.hpp>'
 expect 'core/shape.hpp:2: using namespace' core/shape.hpp 'using namespace std;'
 exit $failures

@@ -1,5 +1,5 @@
 #pragma once
-/// The IDX files of the MNIST family (LeCun, Cortes, Burges), plain or as gzip.
+/// The IDX files of the MNIST family (LeCun, Cortes, Burges), plain or as gzip (needs fusiform::study: data/gzip.hpp).
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 #include <fusiform/core/error.hpp>
 #include <fusiform/data/dataset.hpp>
-#include <fusiform/data/inflate.hpp>
+#include <fusiform/data/gzip.hpp>
 #include <fusiform/data/record_set.hpp>
 #include <fusiform/io/file.hpp>
 

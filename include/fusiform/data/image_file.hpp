@@ -1,5 +1,5 @@
 #pragma once
-/// Reads pictures: JPEG (libjpeg), PNG and BMP (stb_image), PGM and PPM. Needs fusiform::study.
+/// Reads pictures: JPEG (libjpeg), PNG and BMP (stb_image, zlib for checksums), PGM and PPM. Needs fusiform::study.
 /// Pixels equal Pillow's `Image.open(path).convert("RGB")`; orientation tags are not applied, transparency is dropped,
 /// 16 bits are cut to 8. Damage that decoders paper over (a cut file, a wrong checksum) is an error here.
 
@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <zlib.h>
 
 // NOLINTBEGIN(readability-identifier-naming): names of stb_image
 #define STB_IMAGE_IMPLEMENTATION
@@ -27,7 +28,6 @@
 #undef STB_IMAGE_IMPLEMENTATION
 
 #include <fusiform/core/error.hpp>
-#include <fusiform/data/crc32.hpp>
 #include <fusiform/data/image.hpp>
 #include <fusiform/data/pnm.hpp>
 #include <fusiform/data/resize.hpp>
@@ -152,7 +152,8 @@ inline void require_whole_png(std::span<const std::byte> bytes, const std::strin
       throw FileError(name, text("damaged PNG: expected ", size, " bytes in the chunk at byte ", position, ", found ",
                                  bytes.size() - position - 12));
     const auto chunk = bytes.subspan(position + 4, std::size_t{4} + size);
-    if (crc32(chunk) != big_endian(chunk.data() + chunk.size()))
+    if (crc32(0, reinterpret_cast<const Bytef*>(chunk.data()), static_cast<uInt>(chunk.size())) !=
+        big_endian(chunk.data() + chunk.size()))
       throw FileError(name, text("damaged PNG: wrong checksum of the chunk at byte ", position));
     if (std::memcmp(chunk.data(), "IEND", 4) == 0) return;
     position += std::size_t{12} + size;
