@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <mutex>
 
 #include <fusiform/core/scalar.hpp>
 
@@ -40,7 +41,8 @@ inline void set_thread_count([[maybe_unused]] int threads) noexcept {
 }
 
 /// Calls body(i) for 0 <= i < count, on all threads; a loop inside a loop runs on its own thread only.
-/// Iterations must not depend on each other. The first exception (lowest i seen) is rethrown after the loop.
+/// Iterations must not depend on each other. If some throw, the exception of the lowest i is rethrown after the loop,
+/// as one thread would; iterations behind it may have run or not.
 template <class Body>
 void parallel_for(Index count, const Body& body) {
   if (count <= 1 || thread_count() == 1) {
@@ -48,16 +50,21 @@ void parallel_for(Index count, const Body& body) {
     return;
   }
   std::exception_ptr failure;
-  std::atomic<bool> failed{false};
+  std::mutex failure_lock;
+  std::atomic<Index> failed_at{count};
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic, 1)
 #endif
   for (Index i = 0; i < count; ++i) {
-    if (failed.load(std::memory_order_relaxed)) continue;
+    if (i > failed_at.load(std::memory_order_relaxed)) continue;
     try {
       body(i);
     } catch (...) {
-      if (!failed.exchange(true)) failure = std::current_exception();
+      const std::lock_guard lock(failure_lock);
+      if (i < failed_at.load(std::memory_order_relaxed)) {
+        failed_at.store(i, std::memory_order_relaxed);
+        failure = std::current_exception();
+      }
     }
   }
   if (failure) std::rethrow_exception(failure);
