@@ -44,7 +44,7 @@ Duration time_of(const Work& work) {
 /// Returns the sum, so that the work cannot be left out.
 template <int chains>
 float multiply_add_loop(Index steps) {
-  std::array<simd::Vector<float>, chains> sum;
+  std::array<simd::Vector<float>, chains> sum{};
   simd::unrolled<chains>([&](auto i) { sum[i] = simd::broadcast(static_cast<float>(int{i})); });
   simd::Vector<float> factor = simd::broadcast(0.999F);
   simd::Vector<float> summand = simd::broadcast(0.001F);
