@@ -94,7 +94,7 @@ template <Scalar T>
       remaining.erase(place);
     }
     ranking.iterations.push_back(std::move(iteration));
-    if (progress) progress(ranking, schedule.limit);
+    if (progress) progress(ranking, selection_cost(ranking.layer_units, schedule).selected);
   }
   return ranking;
 }
