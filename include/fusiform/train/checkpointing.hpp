@@ -1,6 +1,7 @@
 #pragma once
 /// Training on the disk: net, optimisers and schedule as they stand after an epoch.
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include <fusiform/io/format.hpp>
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/train/optimizer.hpp>
+#include <fusiform/train/optimizer_state.hpp>
 #include <fusiform/train/schedule.hpp>
 
 namespace fusiform {
@@ -19,7 +21,7 @@ struct TrainingPosition {
   std::map<std::string, std::string> notes = {};  ///< free
 };
 
-/// Optimiser i keeps its tensors as "optimizer.<i>.<quantity>.<parameter>". Crash-safe. Throws FileError.
+/// Crash-safe. Throws FileError.
 template <Scalar T>
 void save_training(const std::string& path, const Network<T, Cpu>& network,
                    const std::vector<std::unique_ptr<Optimizer<T, Cpu>>>& optimizers, const Schedule& schedule,
@@ -28,12 +30,7 @@ void save_training(const std::string& path, const Network<T, Cpu>& network,
   state.epoch = position.epoch;
   state.seed = position.seed;
   state.notes = position.notes;
-  for (std::size_t i = 0; i < optimizers.size(); ++i) {
-    const std::string prefix = text("optimizer.", i, ".");
-    state.notes[prefix + "kind"] = optimizers[i]->kind();
-    state.notes[prefix + "steps"] = format_number(optimizers[i]->steps());
-    for (const auto& [name, tensor] : optimizers[i]->state()) state.tensors.emplace(prefix + name, *tensor);
-  }
+  for (std::size_t i = 0; i < optimizers.size(); ++i) store_optimizer(state, static_cast<int>(i), *optimizers[i]);
   state.notes["schedule.kind"] = schedule.kind();
   const std::vector<double> numbers = schedule.state();
   for (std::size_t i = 0; i < numbers.size(); ++i) state.notes[text("schedule.", i)] = format_number(numbers[i]);
@@ -57,26 +54,15 @@ template <Scalar T>
     if (!value) throw FileError(path, text("note '", key, "': expected a number, found '", note(key), "'"));
     return *value;
   };
-  const auto expect_kind = [&](const std::string& key, const std::string& kind) {
-    if (note(key) != kind) throw FileError(path, text("'", key, "': expected ", kind, ", found ", note(key)));
-  };
   const std::vector<Parameter<T, Cpu>*> parameters = network.learned_parameters();
-  for (std::size_t i = 0; i < optimizers.size(); ++i) {
-    const std::string prefix = text("optimizer.", i, ".");
-    expect_kind(prefix + "kind", optimizers[i]->kind());
-    optimizers[i]->prepare(parameters);
-    for (const auto& [name, tensor] : optimizers[i]->state()) {
-      const auto stored = state.tensors.find(prefix + name);
-      if (stored == state.tensors.end())
-        throw FileError(path, text("expected tensor '", prefix + name, "', found none"));
-      if (!(stored->second.shape() == tensor->shape()))
-        throw FileError(path, text("tensor '", prefix + name, "': expected shape ", tensor->shape(), ", found ",
-                                   stored->second.shape()));
-      *tensor = stored->second;
-    }
-    optimizers[i]->set_steps(static_cast<std::int64_t>(number(prefix + "steps")));
+  try {
+    for (std::size_t i = 0; i < optimizers.size(); ++i)
+      restore_optimizer(state, static_cast<int>(i), parameters, *optimizers[i]);
+  } catch (const Error& error) {
+    throw FileError(path, error.what());
   }
-  expect_kind("schedule.kind", schedule.kind());
+  if (note("schedule.kind") != schedule.kind())
+    throw FileError(path, text("schedule: expected ", schedule.kind(), ", found ", note("schedule.kind")));
   std::vector<double> numbers;
   while (state.notes.contains(text("schedule.", numbers.size())))
     numbers.push_back(number(text("schedule.", numbers.size())));

@@ -1,10 +1,13 @@
 #pragma once
 /// Optimisers in checkpoints: as "optimizer.<number>.<quantity>.<parameter position>" and a count of steps.
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
 
+#include <fusiform/io/format.hpp>
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/train/optimizer.hpp>
 
