@@ -7,6 +7,7 @@
 #include <fusiform/layers/initializer.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/thread_count.hpp"
 
 using namespace fusiform;
 
@@ -61,18 +62,18 @@ TEST_CASE("the quantiles of weights are those of the normal distribution") {
 }
 
 TEST_CASE("weights do not depend on the number of threads") {
-  const int before = thread_count();
   const Index n = 200'003;  // several pieces, and a last block that is not full
   Tensor<float, Cpu> reference({n});
-  set_thread_count(1);
-  normal(reference, 0.5, Rng(13));
+  {
+    const test::ThreadCount guard(1);
+    normal(reference, 0.5, Rng(13));
+  }
   for (const int threads : {2, 3, 8}) {
-    set_thread_count(threads);
+    const test::ThreadCount guard(threads);
     Tensor<float, Cpu> weights({n});
     normal(weights, 0.5, Rng(13));
     CHECK(std::memcmp(weights.data(), reference.data(), static_cast<std::size_t>(n) * sizeof(float)) == 0);
   }
-  set_thread_count(before);
 }
 
 TEST_CASE("a weight depends on its place only") {

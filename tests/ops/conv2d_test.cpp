@@ -7,9 +7,11 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/convolution_reference.hpp"
+#include "tests/support/differences.hpp"
 #include "tests/support/golden.hpp"
 #include "tests/support/random_tensor.hpp"
 #include "tests/support/tensors.hpp"
+#include "tests/support/thread_count.hpp"
 
 using namespace fusiform;
 using namespace fusiform::test;
@@ -93,17 +95,6 @@ bool all_same_bits(const Results<T>& a, const Results<T>& b) {
   return same_bits(a.y, b.y) && same_bits(a.dx, b.dx) && same_bits(a.dw, b.dw) && same_bits(a.db, b.db);
 }
 
-class ThreadCount {
- public:
-  explicit ThreadCount(int threads) : before_(thread_count()) { set_thread_count(threads); }
-  ThreadCount(const ThreadCount&) = delete;
-  ThreadCount& operator=(const ThreadCount&) = delete;
-  ~ThreadCount() { set_thread_count(before_); }
-
- private:
-  int before_;
-};
-
 }  // namespace
 
 TEST_CASE("conv2d in double is the definition") {
@@ -159,20 +150,9 @@ TEST_CASE("conv2d: the gradients are finite differences of the forward pass") {
     conv2d_forward<double, Cpu>(p.x, p.weight, p.bias, p.options, y.view());
     return dot(y, p.dy);
   };
-  const auto check = [&](Tensor<double, Cpu>& argument, const Tensor<double, Cpu>& gradient) {
-    for (Index i = 0; i < argument.size(); ++i) {
-      const double before = argument[i];
-      argument[i] = before + 0.5;
-      const double above = loss();
-      argument[i] = before - 0.5;
-      const double below = loss();
-      argument[i] = before;
-      CHECK(std::abs(above - below - gradient[i]) < 1e-12);  // linear in each argument: exact but for rounding
-    }
-  };
-  check(p.x, r.dx);
-  check(p.weight, r.dw);
-  check(p.bias, r.db);
+  check_gradient_of_linear(loss, p.x, r.dx);
+  check_gradient_of_linear(loss, p.weight, r.dw);
+  check_gradient_of_linear(loss, p.bias, r.db);
 }
 
 TEST_CASE("conv2d agrees with PyTorch") {

@@ -5,6 +5,7 @@
 #include <fusiform/ops/linear.hpp>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/differences.hpp"
 #include "tests/support/golden.hpp"
 #include "tests/support/tensors.hpp"
 
@@ -106,20 +107,9 @@ TEST_CASE("linear: the gradients are finite differences of the forward pass") {
     linear_forward<double, Cpu>(p.x, p.weight, p.bias, y.view());
     return dot(y, p.dy);
   };
-  const auto check = [&](Tensor<double, Cpu>& argument, const Tensor<double, Cpu>& gradient) {
-    for (Index i = 0; i < argument.size(); ++i) {
-      const double before = argument[i];
-      argument[i] = before + 0.5;
-      const double above = loss();
-      argument[i] = before - 0.5;
-      const double below = loss();
-      argument[i] = before;
-      CHECK(std::abs(above - below - gradient[i]) < 1e-12);  // linear in each argument: exact but for rounding
-    }
-  };
-  check(p.x, r.dx);
-  check(p.weight, r.dw);
-  check(p.bias, r.db);
+  check_gradient_of_linear(loss, p.x, r.dx);
+  check_gradient_of_linear(loss, p.weight, r.dw);
+  check_gradient_of_linear(loss, p.bias, r.db);
 }
 
 TEST_CASE("linear agrees with PyTorch") {
