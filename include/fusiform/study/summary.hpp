@@ -98,7 +98,7 @@ using Json = nlohmann::ordered_json;
   for (std::size_t t = 0; t < effects.tasks.size(); ++t) {
     const TaskEffects<float>& task = effects.tasks[t];
     TaskResponses responses{task.task, task.labels, task.lesioned.front().correct, {}};
-    for (const Outcomes<float>& outcomes : task.lesioned) responses.lesioned.push_back(outcomes.correct);
+    for (const Outcomes<float>& outcomes : task.lesioned) responses.lesioned.emplace_back(outcomes.correct);
     const TaskDrops drops = proportional_drops(responses, rng.stream(t), options);
     Json lesions = Json::array();
     std::vector<double> random;
@@ -141,10 +141,10 @@ using Json = nlohmann::ordered_json;
     for (const TaskEffects<float>& sorted : effects.tasks) {
       const auto lesion = effects.find(sorted.task, fraction);
       if (!lesion) return nullptr;
-      response.lesioned.push_back(task.lesioned[*lesion].correct);
+      response.lesioned.emplace_back(task.lesioned[*lesion].correct);
     }
     for (std::size_t i = 0; i < effects.lesions.size(); ++i)
-      if (effects.lesions[i].origin == "random") response.random.push_back(task.lesioned[i].correct);
+      if (effects.lesions[i].origin == "random") response.random.emplace_back(task.lesioned[i].correct);
     responses.push_back(std::move(response));
   }
   const Segregation result = segregation(responses, rng, options);
