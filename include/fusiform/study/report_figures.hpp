@@ -46,6 +46,17 @@ inline void add_point(Curve& curve, double x, const Json& interval, bool as_rema
   return nullptr;
 }
 
+/// The curve, still empty, of what lesions of units ranked for `sort_task` do to the task of index `t`.
+[[nodiscard]] inline Curve lesion_curve(const std::vector<std::string>& tasks, std::size_t t,
+                                        const std::string& sort_task) {
+  const bool own = sort_task == tasks[t];
+  return {.name = tasks[t] + (own ? ", own units" : ", units ranked for " + sort_task),
+          .x = {},
+          .y = {},
+          .color = static_cast<int>(t),
+          .style = own ? LineStyle::solid : LineStyle::dashed};
+}
+
 }  // namespace detail
 
 /// Loss in training and accuracy of each task by epoch, for one seed's training log.
@@ -97,12 +108,7 @@ inline void add_point(Curve& curve, double x, const Json& interval, bool as_rema
     const std::vector<std::string> tasks = detail::names_of(layer.at("rankings"), "task");
     for (std::size_t t = 0; t < tasks.size(); ++t)
       for (const std::string& sort_task : tasks) {
-        const bool own = sort_task == tasks[t];
-        Curve curve{.name = tasks[t] + (own ? ", own units" : ", units ranked for " + sort_task),
-                    .x = {},
-                    .y = {},
-                    .color = static_cast<int>(t),
-                    .style = own ? LineStyle::solid : LineStyle::dashed};
+        Curve curve = detail::lesion_curve(tasks, t, sort_task);
         for (const detail::Json& lesion : layer.at("effects")[t].at("lesions"))
           if (lesion.at("sort_task") == sort_task)
             detail::add_point(curve, lesion.at("fraction").get<double>(), lesion.at("drop"), true);
@@ -150,12 +156,7 @@ inline void add_point(Curve& curve, double x, const Json& interval, bool as_rema
   const std::vector<std::string> tasks = detail::names_of(layers.front().at("rankings"), "task");
   for (std::size_t t = 0; t < tasks.size(); ++t)
     for (const std::string& sort_task : tasks) {
-      const bool own = sort_task == tasks[t];
-      Curve curve{.name = tasks[t] + (own ? ", own units" : ", units ranked for " + sort_task),
-                  .x = {},
-                  .y = {},
-                  .color = static_cast<int>(t),
-                  .style = own ? LineStyle::solid : LineStyle::dashed};
+      Curve curve = detail::lesion_curve(tasks, t, sort_task);
       for (std::size_t l = 0; l < layers.size(); ++l)
         if (const auto* lesion = detail::find_lesion(layers[l].at("effects")[t], sort_task, fraction))
           detail::add_point(curve, static_cast<double>(l), lesion->at("drop"));
