@@ -12,7 +12,7 @@ void add_demo_command(CLI::App& program) {
       "demo", "Render faces and objects, train a dual-task net, lesion it, test for segregation, write a report");
   auto options = std::make_shared<RunOptions>();
   options->out = "results/demo";
-  options->add_to(*command);
+  options->add_to(*command, fusiform::StudyStage::report);
   auto seed = std::make_shared<std::uint64_t>(0);
   command->add_option("--seed", *seed, "Seed of pictures and training")->capture_default_str();
   command->callback([options, seed] {

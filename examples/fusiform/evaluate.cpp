@@ -20,6 +20,7 @@ struct EvaluateCommand {
   void run() const {
     const fusiform::StudyNetwork network = fusiform::load_network<float>(checkpoint);
     const fusiform::ImagePack images(pack);
+    fusiform::require_fitting_net(network, images.classes());
     fusiform::StudyConfig config;
     config.net.input = network.image_shape()[0];
     nlohmann::ordered_json result = nlohmann::ordered_json::array();

@@ -1,7 +1,10 @@
 /// fusiform features: the activations of a layer, as arrays that NumPy reads.
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/data/packed_images.hpp>
@@ -14,6 +17,7 @@ namespace {
 
 using fusiform::Cpu;
 using fusiform::Index;
+using fusiform::Shape;
 
 struct FeaturesCommand {
   std::string checkpoint;
@@ -26,11 +30,16 @@ struct FeaturesCommand {
   void run() const {
     const fusiform::Network<float, Cpu> network = fusiform::load_network<float>(checkpoint);
     const fusiform::ImagePack images(pack);
+    const Shape& image = network.image_shape();
+    fusiform::require_setting(image[0] == image[1] && image[2] == 3, checkpoint, "a net for square RGB images", image);
+    const std::vector<std::string> tasks = images.tasks();
+    if (!task.empty() && std::find(tasks.begin(), tasks.end(), task) == tasks.end())
+      throw fusiform::FileError(pack, "expected images of task '" + task + "', found none");
     const fusiform::NodeId node = fusiform::lesion_site(network, layer).node;
     const auto list = fusiform::labelled_images<float>(
         images, images.select(task, split == "train" ? fusiform::Split::train : fusiform::Split::test),
-        {.crop = network.image_shape()[0]});
-    const fusiform::Shape shape = network.node(node).shape.batched(list.count());
+        {.crop = image[0]});
+    const Shape shape = network.node(node).shape.batched(list.count());
     std::vector<float> features;
     features.reserve(static_cast<std::size_t>(shape.size()));
     fusiform::Activations<float, Cpu> activations;

@@ -1,6 +1,9 @@
 /// The command-line program. Exit status: 0 done, 1 failed, 2 wrong usage.
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include <fusiform/core/error.hpp>
@@ -20,12 +23,17 @@ int main(int argc, char** argv) {
   add_evaluate_command(program);
   add_features_command(program);
   add_inspect_command(program);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the limit is an error with a message, like a full disk
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : 2;  // 0: --help and --version
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fusiform: %s\n", error.what());
+    return 1;
+  }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fprintf(stderr, "fusiform: standard output: cannot write: %s\n", std::strerror(errno));
     return 1;
   }
   return 0;

@@ -5,12 +5,12 @@
 
 #include <fusiform/study/study.hpp>
 
-void RunOptions::add_to(CLI::App& command) {
+void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_option("--out", out, "Folder for the results; an interrupted study goes on there")->capture_default_str();
   command.add_option("--threads", threads, "Threads; 0: all cores. Results do not depend on it")
       ->check(CLI::NonNegativeNumber);
   command.add_flag("--quiet", quiet, "No progress on standard error");
-  command.add_flag("--json", json, "Print the summary on standard output");
+  if (last >= fusiform::StudyStage::lesion) command.add_flag("--json", json, "Print the summary on standard output");
   command.add_flag("--skip-damaged", skip_damaged, "Leave damaged images out instead of stopping");
 }
 
@@ -19,6 +19,5 @@ void RunOptions::run(fusiform::StudyConfig config, fusiform::StudyStage last) co
   fusiform::StudyContext study{std::move(config), fusiform::StudyPaths(out), fusiform::ProgressLine(quiet),
                                skip_damaged};
   fusiform::run_study(study, last);
-  if (last < fusiform::StudyStage::lesion) return;
   if (json) std::printf("%s", fusiform::read_file(study.paths.summary()).c_str());
 }

@@ -14,6 +14,7 @@ struct RunOptions {
   bool json = false;
   bool skip_damaged = false;
 
-  void add_to(CLI::App& command);
+  /// `last` is the stage at which the command ends: only from `lesion` on there is a summary to print.
+  void add_to(CLI::App& command, fusiform::StudyStage last);
   void run(fusiform::StudyConfig config, fusiform::StudyStage last) const;
 };

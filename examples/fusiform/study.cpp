@@ -13,7 +13,7 @@ void add_stage(CLI::App& program, const std::string& name, const std::string& de
   CLI::App* command = program.add_subcommand(name, description);
   auto options = std::make_shared<RunOptions>();
   options->out = "results";
-  options->add_to(*command);
+  options->add_to(*command, last);
   auto file = std::make_shared<std::string>();
   command->add_option("file", *file, "Study file (TOML); see examples/studies/")->required();
   command->callback([options, file, last] { options->run(fusiform::load_study_config(*file), last); });

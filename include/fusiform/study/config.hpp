@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <fusiform/core/error.hpp>
 #include <fusiform/core/scalar.hpp>
 
 namespace fusiform {
@@ -78,52 +77,5 @@ struct StudyConfig {
 
   [[nodiscard]] Index resize() const noexcept { return train.resize > 0 ? train.resize : (net.input * 8 + 6) / 7; }
 };
-
-/// Throws ConfigError for settings that contradict each other or are out of range.
-inline void check(const StudyConfig& config) {
-  const std::string where = "study '" + config.name + "'";
-  require_setting(!config.name.empty(), "study", "a name", "none");
-  require_setting(!config.seeds.empty(), where, "at least one seed", "none");
-  require_setting(!config.tasks.empty(), where, "at least one [[task]]", "none");
-  require_setting(!config.net.arch.empty(), where + " [net] arch", "an architecture", "none");
-  require_setting(config.net.input >= 1, where + " [net] input", "at least 1 pixel", config.net.input);
-  require_setting(config.resize() >= config.net.input, where + " [train] resize",
-                  text("at least the net's input, ", config.net.input), config.train.resize);
-  require_setting(config.net.dropout >= 0 && config.net.dropout < 1, where + " [net] dropout", "0 <= p < 1",
-                  config.net.dropout);
-  require_setting(config.train.epochs >= 0, where + " [train] epochs", "0 or more", config.train.epochs);
-  require_setting(config.train.batch >= 1, where + " [train] batch", "1 or more", config.train.batch);
-  require_setting(config.train.learning_rate > 0, where + " [train] learning_rate", "more than 0",
-                  config.train.learning_rate);
-  require_setting(config.train.optimizer == "sgd" || config.train.optimizer == "adam", where + " [train] optimizer",
-                  "sgd or adam", config.train.optimizer);
-  require_setting(
-      config.train.schedule == "plateau" || config.train.schedule == "step" || config.train.schedule == "constant",
-      where + " [train] schedule", "plateau, step or constant", config.train.schedule);
-  for (const double p : {config.train.grayscale, config.train.flip})
-    require_setting(p >= 0 && p <= 1, where + " [train] grayscale, flip", "a probability", p);
-  require_setting(config.lesion.fraction >= 0 && config.lesion.fraction <= 1, where + " [lesion] fraction",
-                  "0 <= fraction <= 1", config.lesion.fraction);
-  require_setting(config.lesion.group >= 0 && config.lesion.group <= 1, where + " [lesion] group", "0 <= group <= 1",
-                  config.lesion.group);
-  for (const double fraction : config.lesion.fractions)
-    require_setting(fraction >= 0 && fraction <= 1, where + " [lesion] fractions", "0 <= fraction <= 1", fraction);
-  require_setting(config.lesion.selection == "stratified" || config.lesion.selection == "first",
-                  where + " [lesion] selection", "stratified or first", config.lesion.selection);
-  require_setting(config.lesion.kind == "zero" || config.lesion.kind == "weights", where + " [lesion] kind",
-                  "zero or weights", config.lesion.kind);
-  require_setting(config.lesion.images >= 1, where + " [lesion] images", "1 or more", config.lesion.images);
-  require_setting(config.statistics.replicates >= 100, where + " [statistics] replicates", "100 or more",
-                  config.statistics.replicates);
-  require_setting(config.statistics.level > 0 && config.statistics.level < 1, where + " [statistics] level",
-                  "0 < level < 1", config.statistics.level);
-  for (const TaskConfig& task : config.tasks) {
-    require_setting(!task.name.empty(), where + " [[task]]", "a name", "none");
-    require_setting(!task.images.empty(), where + " [[task]] '" + task.name + "' images", "a folder", "none");
-    require_setting(
-        task.format == "folders" || task.format == "cifar10" || task.format == "idx" || task.format == "stimuli",
-        where + " [[task]] '" + task.name + "' format", "folders, cifar10, idx or stimuli", task.format);
-  }
-}
 
 }  // namespace fusiform

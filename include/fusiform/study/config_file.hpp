@@ -12,6 +12,7 @@
 
 #include <fusiform/core/error.hpp>
 #include <fusiform/study/config.hpp>
+#include <fusiform/study/config_check.hpp>
 
 namespace fusiform {
 
@@ -79,7 +80,7 @@ class ConfigTable {
       setting = *node.value<double>();
     } else if constexpr (std::is_integral_v<T>) {
       if (!node.is_integer()) wrong_type(key, node, "a whole number");
-      if (std::is_unsigned_v<T> && node.as_integer()->get() < 0) wrong_type(key, node, "a number of at least 0");
+      if (std::is_unsigned_v<T> && node.as_integer()->get() < 0) wrong_type(key, node, "a whole number, 0 or more");
       setting = static_cast<T>(node.as_integer()->get());
     } else {
       if (!node.is_array()) wrong_type(key, node, "a list in [ ]");
@@ -90,8 +91,11 @@ class ConfigTable {
 
   [[noreturn]] void wrong_type(std::string_view key, const toml::node& node, std::string_view expected) const {
     std::ostringstream found;
-    found << node.type();
-    fail(node, text("'", key, "' in ", name_, ": expected ", expected, ", got a value of type ", found.str()));
+    if (node.is_value())
+      found << toml::node_view<const toml::node>(node);
+    else
+      found << (node.is_array() ? "a list" : "a table");
+    fail(node, text("'", key, "' in ", name_, ": expected ", expected, ", got ", found.str()));
   }
 
   const toml::table& table_;
@@ -159,9 +163,19 @@ inline void read_section(ConfigTable table, StatisticsConfig& statistics) {
   table.refuse_others();
 }
 
+/// The line of a setting, or of its section if it is not written down; nothing if there is neither.
+[[nodiscard]] inline std::string line_of(const toml::table& root, const SettingPlace& place) {
+  const toml::node* section = place.section.empty() ? &root : root.get(place.section);
+  if (section != nullptr && section->is_array()) section = section->as_array()->get(place.entry);
+  if (section == nullptr || !section->is_table()) return {};
+  const toml::node* setting = section->as_table()->get(place.key);
+  if (setting == nullptr && place.section.empty()) return {};
+  return text("line ", (setting != nullptr ? setting : section)->source().begin.line, ": ");
+}
+
 }  // namespace detail
 
-/// Folders in the file are relative to the file. Throws FileError with the line, ConfigError for impossible values.
+/// Folders in the file are relative to the file. Throws FileError that names the line.
 [[nodiscard]] inline StudyConfig load_study_config(const std::string& path) {
   if (!std::filesystem::is_regular_file(path))
     throw FileError(path, "expected a study file (TOML), found none; see examples/studies/");
@@ -197,7 +211,11 @@ inline void read_section(ConfigTable table, StatisticsConfig& statistics) {
     if (task.images.rfind("stimuli:", 0) != 0 && !task.images.empty() &&
         std::filesystem::path(task.images).is_relative())
       task.images = (folder / task.images).lexically_normal().string();
-  check(config);
+  try {
+    check(config);
+  } catch (const SettingError& error) {
+    throw FileError(path, detail::line_of(root, error.place()) + error.problem());
+  }
   return config;
 }
 

@@ -53,7 +53,24 @@ struct TaskHead {
   if (heads.size() == 1) return {heads.front(), 0};
   for (const NodeId head : heads)
     if (network.node(head).name.rfind(task.task + ".", 0) == 0) return {head, task.first};
-  throw ConfigError(text("net: no head for task '", task.task, "'"));
+  std::string names;
+  for (const NodeId head : heads) names += " " + network.node(head).name;
+  throw ConfigError(text("net: no head for task '", task.task, "'; there are:", names));
+}
+
+/// Throws ConfigError unless the net takes square RGB images and its heads tell exactly these classes apart.
+inline void require_fitting_net(const StudyNetwork& network, const std::vector<ClassInfo>& classes) {
+  const Shape& image = network.image_shape();
+  require_setting(image[0] == image[1] && image[2] == 3, "net", "an input of square RGB images", image);
+  const std::vector<TaskClasses> tasks = task_classes(classes);
+  const bool one_head = network.heads().size() == 1;
+  for (const TaskClasses& task : tasks) {
+    const Index expected = one_head ? static_cast<Index>(classes.size()) : task.count;
+    require_setting(network.node(task_head(network, task).node).shape.size() == expected,
+                    one_head ? std::string("net") : "net, head of task '" + task.task + "'",
+                    text("a classifier for the ", expected, " classes of the images"),
+                    text("one for ", network.node(task_head(network, task).node).shape.size()));
+  }
 }
 
 /// How the study's images become network input, without augmentation.

@@ -35,8 +35,10 @@ namespace detail {
 
 [[nodiscard]] inline ImageSet open_task(const TaskConfig& task, Index size, std::uint64_t seed) {
   if (task.images.rfind("stimuli:", 0) == 0) return open_stimuli(task, size, seed);
-  if (task.format == "cifar10") return cifar10(task.images, {.task = task.name});
-  if (task.format == "idx") return idx_images(task.images, {.task = task.name});
+  if (task.format == "cifar10" || task.format == "idx")
+    return limit_per_class(
+        task.format == "idx" ? idx_images(task.images, {.task = task.name}) : cifar10(task.images, {.task = task.name}),
+        {.train = task.train_per_class, .test = task.test_per_class}, Rng(seed).stream("images of a class"));
   return image_folder(task.images, {.task = task.name,
                                     .test_fraction = task.test_fraction,
                                     .seed = seed,
@@ -47,6 +49,16 @@ namespace detail {
                                     .test_per_class = task.test_per_class});
 }
 
+/// Throws ConfigError for a task without training or test images.
+inline void require_both_splits(const Manifest& manifest) {
+  for (const std::string& task : manifest.tasks()) {
+    const std::size_t train = manifest.select(task, Split::train).size();
+    const std::size_t test = manifest.select(task, Split::test).size();
+    require_setting(train > 0 && test > 0, "task '" + task + "'", "training images and test images",
+                    text(train, " and ", test));
+  }
+}
+
 }  // namespace detail
 
 /// All tasks under one class table. The split is drawn with the study's first seed, so that all seeds of a study
@@ -55,13 +67,14 @@ namespace detail {
   std::vector<ImageSet> sets;
   for (const TaskConfig& task : config.tasks)
     sets.push_back(detail::open_task(task, config.resize(), config.seeds.front()));
-  return union_of_tasks(std::move(sets));
+  ImageSet images = union_of_tasks(std::move(sets));
+  detail::require_both_splits(images.manifest);
+  return images;
 }
 
 /// Packs the images unless that is done already; says how many there are and whether the tasks' counts match.
 /// Throws FileError listing damaged images unless they may be skipped.
-inline void prepare_images(StudyContext& study) {
-  const ImageSet images = open_tasks(study.config);
+inline void prepare_images(StudyContext& study, const ImageSet& images) {
   for (const std::string& task : images.manifest.tasks())
     study.progress.say(text("task ", task, ": ", images.manifest.class_count(task), " classes, ",
                             images.manifest.select(task, Split::train).size(), " training and ",
@@ -75,6 +88,7 @@ inline void prepare_images(StudyContext& study) {
   images.manifest.save(study.paths.manifest());
   study.progress.start("packing", "images");
   const PackReport report = write_pack(images, study.paths.images(), options);
+  if (!report.damaged.empty()) detail::require_both_splits(ImagePack(study.paths.images()).manifest());
   study.progress.finish(text(report.images, " images"));
   for (const std::string& problem : report.damaged) study.progress.say("left out: " + problem);
 }

@@ -1,9 +1,11 @@
 #pragma once
 /// Rankings on disk: one line per finished iteration, so that a killed ranking goes on where it was.
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include <fusiform/analysis/ranking.hpp>
 #include <fusiform/io/json_lines.hpp>
@@ -17,6 +19,24 @@ namespace fusiform {
           {"candidates", iteration.candidates}, {"losses", iteration.losses},
           {"accuracies", iteration.accuracies}};
 }
+
+namespace detail {
+
+/// Throws FileError unless there is one loss and one accuracy for each candidate, and candidates were selected.
+inline void require_whole(const std::string& path, Index line, const RankingIteration& iteration) {
+  const std::vector<Index>& candidates = iteration.candidates;
+  const auto damaged = [&](const std::string& problem) { return FileError(path, text("line ", line, ": ", problem)); };
+  for (const std::size_t count : {iteration.losses.size(), iteration.accuracies.size()})
+    if (count != candidates.size())
+      throw damaged(text("expected ", candidates.size(), " losses and accuracies, one per candidate, found ", count));
+  if (!std::is_sorted(candidates.begin(), candidates.end())) throw damaged("expected candidates in ascending order");
+  if (iteration.selection.units.empty()) throw damaged("expected selected units, found none");
+  for (const Index unit : iteration.selection.units)
+    if (!std::binary_search(candidates.begin(), candidates.end(), unit))
+      throw damaged(text("expected selected units among the candidates, found ", unit));
+}
+
+}  // namespace detail
 
 /// Reads the finished iterations of a ranking; an empty ranking if there is no journal. Throws FileError that names
 /// the line if one cannot be understood.
@@ -35,6 +55,7 @@ namespace fusiform {
       record.at("accuracies").get_to(iteration.accuracies);
       record.at("selected").get_to(iteration.selection.units);
       record.at("tied_at_cut").get_to(iteration.selection.tied_at_cut);
+      detail::require_whole(path, line, iteration);
       if (!record.at("gap").is_null()) record.at("gap").get_to(iteration.selection.gap);
       ranking.layer_units = static_cast<Index>(iteration.candidates.size() + ranking.units.size());
       ranking.append(std::move(iteration));

@@ -1,13 +1,13 @@
 #pragma once
 /// Third stage: rank the units of each layer for each task, lesion the best ones, evaluate every task.
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/data/sampling.hpp>
-#include <fusiform/io/csv.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/outcome_store.hpp>
@@ -19,15 +19,42 @@ namespace fusiform {
   return config.lesion.kind == "weights" ? LesionKind::weights : LesionKind::zero;
 }
 
-/// The layers to lesion, under the name or alias the study uses; by default the last convolution.
-/// Throws ConfigError for a layer that the net does not have.
+/// The lesion size at which segregation is judged: that of the ranking, or 20 % after a linear ranking.
+[[nodiscard]] inline double headline_fraction(const StudyConfig& config) {
+  return config.lesion.fraction > 0 ? config.lesion.fraction : 0.2;
+}
+
+/// The points of the lesion curves, ascending; the headline fraction is always among them.
+[[nodiscard]] inline std::vector<double> lesion_fractions(const StudyConfig& config) {
+  std::vector<double> fractions = config.lesion.fractions;
+  fractions.push_back(headline_fraction(config));
+  std::sort(fractions.begin(), fractions.end());
+  fractions.erase(std::unique(fractions.begin(), fractions.end()), fractions.end());
+  return fractions;
+}
+
+namespace detail {
+
+/// Whether all heads depend on a node: lesions there can be compared between tasks.
+[[nodiscard]] inline bool serves_all_heads(const StudyNetwork& network, NodeId node) {
+  const std::vector<bool> dependent = network.dependent_on(node);
+  const std::vector<NodeId> heads = network.heads();
+  return std::all_of(heads.begin(), heads.end(), [&](NodeId head) { return dependent[head]; });
+}
+
+}  // namespace detail
+
+/// The layers to lesion, under the name or alias the study uses; by default the last convolution that all tasks share.
+/// Throws ConfigError for a layer that the net does not have, or that lies in the branch of one task.
 [[nodiscard]] inline std::vector<std::string> lesioned_layers(const StudyConfig& config, const StudyNetwork& network) {
-  for (const std::string& layer : config.lesion.layers) (void)network.find(layer);
+  for (const std::string& layer : config.lesion.layers)
+    if (!detail::serves_all_heads(network, lesion_site(network, layer, lesion_kind(config)).node))
+      throw ConfigError(text("lesion: expected layers that all tasks share, got '", layer, "' in the branch of one"));
   if (!config.lesion.layers.empty()) return config.lesion.layers;
   for (NodeId id = network.size() - 1; id > 0; --id)
-    if (network.node(id).layer->kind() == "conv2d")
+    if (network.node(id).layer->kind() == "conv2d" && detail::serves_all_heads(network, id))
       return {network.node(id).alias.empty() ? network.node(id).name : network.node(id).alias};
-  throw ConfigError("lesion: the net has no convolution; expected [lesion] layers = [...]");
+  throw ConfigError("lesion: the net has no convolution that all tasks share; expected [lesion] layers = [...]");
 }
 
 /// Training images of a task that its rankings use: a fixed list, the same for all layers of a seed.
@@ -41,6 +68,20 @@ namespace detail {
 
 [[nodiscard]] inline LesionEvaluatorOptions evaluator_options(const StudyConfig& config) {
   return {.memory = static_cast<std::size_t>(config.lesion.memory_mib) << 20U};
+}
+
+/// Whether the journals of all tasks at this layer are there and complete.
+[[nodiscard]] inline bool is_ranked(const StudyContext& study, const ImagePack& pack, const std::string& layer,
+                                    std::uint64_t seed) {
+  const LesionConfig& lesion = study.config.lesion;
+  for (const std::string& task : pack.tasks()) {
+    const Ranking ranking = read_ranking(study.paths.ranking(seed, layer, task));
+    const auto ranked = static_cast<Index>(ranking.units.size());
+    if (ranked == 0) return false;
+    const SelectionSchedule schedule = selection_schedule(ranking.layer_units, lesion.fraction, lesion.group);
+    if (ranked < ranking.layer_units && schedule.goes_on(ranked)) return false;
+  }
+  return true;
 }
 
 /// Goes on with the journal of a ranking where it ended; a finished one is only read.
@@ -84,7 +125,7 @@ namespace detail {
 inline void lesion_layer(StudyContext& study, const StudyNetwork& network, const ImagePack& pack,
                          const std::string& layer, std::uint64_t seed) {
   const std::string path = study.paths.outcomes(seed, layer);
-  if (std::filesystem::exists(path)) return;
+  if (std::filesystem::exists(path) && detail::is_ranked(study, pack, layer, seed)) return;
   const std::vector<Ranking> rankings = rank_layer(study, network, pack, layer, seed);
   std::vector<std::string> names;
   std::vector<TaskImages<float>> tasks;
@@ -99,9 +140,9 @@ inline void lesion_layer(StudyContext& study, const StudyNetwork& network, const
   effects.layer = layer;
   effects.units = rankings.front().layer_units;
   effects.lesions = plan_lesions(names, rankings,
-                                 {.fractions = study.config.lesion.fractions,
+                                 {.fractions = lesion_fractions(study.config),
                                   .random_sets = study.config.lesion.random_lesions,
-                                  .random_fraction = study.config.lesion.fraction},
+                                  .random_fraction = headline_fraction(study.config)},
                                  Rng(seed).stream("random lesions").stream(layer));
   study.progress.start("lesions of " + layer, "evaluations");
   effects.tasks = lesion_effects(network, lesion_site(network, layer, lesion_kind(study.config)), effects.lesions,

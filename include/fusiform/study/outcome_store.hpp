@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fusiform/analysis/effects.hpp>
+#include <fusiform/io/format.hpp>
 #include <fusiform/io/safetensors.hpp>
 
 namespace fusiform {
@@ -70,10 +71,14 @@ inline void write_effects(const std::string& path, const LayerEffects& effects) 
   LayerEffects effects;
   try {
     effects.layer = metadata("layer");
-    effects.units = std::stol(metadata("units"));
+    const auto units = parse_number<Index>(metadata("units"));
+    if (!units) throw FileError(path, "metadata 'units': expected a number, found '" + metadata("units") + "'");
+    effects.units = *units;
     for (const auto& lesion : nlohmann::json::parse(metadata("lesions")))
       effects.lesions.push_back({lesion.at("origin").get<std::string>(), lesion.at("fraction").get<double>(),
                                  lesion.at("repeat").get<Index>(), lesion.at("units").get<std::vector<Index>>()});
+    if (effects.lesions.empty() || !effects.lesions.front().units.empty())
+      throw FileError(path, "expected the intact net as the first lesion");
     for (const auto& name : nlohmann::json::parse(metadata("tasks"))) {
       TaskEffects<float> task{name.get<std::string>(), file.read<Index>(name.get<std::string>() + ".labels"), {}};
       const auto losses = file.read<float>(task.task + ".losses");

@@ -1,7 +1,6 @@
 #pragma once
 /// Where a study keeps its results.
 
-#include <algorithm>
 #include <cctype>
 #include <cstdint>
 #include <filesystem>
@@ -18,6 +17,9 @@ class StudyPaths {
 
   /// Creates the folders. Throws FileError.
   void create() const {
+    std::error_code ignored;
+    if (std::filesystem::exists(root_, ignored) && !std::filesystem::is_directory(root_, ignored))
+      throw FileError(root_.string(), "expected a folder for the results, found a file");
     for (const char* folder : {"checkpoints", "rankings", "outcomes", "figures"}) {
       std::error_code problem;
       std::filesystem::create_directories(root_ / folder, problem);
@@ -53,12 +55,17 @@ class StudyPaths {
  private:
   [[nodiscard]] std::string in_root(const std::string& name) const { return (root_ / name).string(); }
   static std::string name_of(std::uint64_t seed) { return "seed" + std::to_string(seed); }
-  /// A name that is safe as part of a file name.
-  static std::string plain(std::string name) {
-    std::replace_if(
-        name.begin(), name.end(),
-        [](unsigned char c) { return std::isalnum(c) == 0 && c != '.' && c != '-' && c != '_'; }, '-');
-    return name;
+  /// A name as part of a file name: other characters as "%" and two digits. Different names stay different.
+  static std::string plain(const std::string& name) {
+    std::string result;
+    for (const char character : name) {
+      const auto byte = static_cast<unsigned char>(character);
+      if (std::isalnum(byte) != 0 || character == '.' || character == '-' || character == '_')
+        result += character;
+      else
+        result.append({'%', "0123456789abcdef"[byte >> 4U], "0123456789abcdef"[byte & 15U]});
+    }
+    return result;
   }
 
   std::filesystem::path root_;

@@ -5,9 +5,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include <fusiform/io/atomic_file.hpp>
 #include <fusiform/io/file.hpp>
+#include <fusiform/study/config_check.hpp>
+#include <fusiform/study/folder_lock.hpp>
 #include <fusiform/study/images.hpp>
 #include <fusiform/study/lesioning.hpp>
 #include <fusiform/study/provenance.hpp>
@@ -38,19 +41,25 @@ inline void claim_folder(const StudyContext& study) {
     } catch (const nlohmann::json::exception& problem) {
       throw FileError(path, text("expected the settings of a study: ", problem.what()));
     }
-    const auto flat_stored = binding_settings(stored).flatten();
-    const auto flat_wanted = binding_settings(settings).flatten();
-    for (const auto& [key, value] : flat_wanted.items())
-      if (!flat_stored.contains(key) || flat_stored[key] != value)
-        throw ConfigError(text(study.paths.root(), ": holds results of other settings: ", key, " was ",
-                               flat_stored.contains(key) ? flat_stored[key].dump() : "not there", ", now it is ",
-                               value.dump(), "; choose another --out or delete the folder"));
-    if (flat_stored.size() != flat_wanted.size())
-      throw ConfigError(text(study.paths.root(),
-                             ": holds results of other settings (fewer are asked for now); "
-                             "choose another --out or delete the folder"));
+    const auto before = binding_settings(stored).flatten();
+    const auto now = binding_settings(settings).flatten();
+    const auto refuse_if_other = [&](const std::string& key) {
+      const std::string was = before.contains(key) ? before[key].dump() : "not there";
+      const std::string is = now.contains(key) ? now[key].dump() : "not there";
+      if (was != is)
+        throw ConfigError(text(study.paths.root(), ": holds results of other settings: ", key.substr(1), " was ", was,
+                               ", now it is ", is, "; choose another --out or delete the folder"));
+    };
+    for (const auto& entry : now.items()) refuse_if_other(entry.key());
+    for (const auto& entry : before.items()) refuse_if_other(entry.key());
   }
   write_file_atomically(path, settings.dump(2) + "\n");
+}
+
+/// Throws ConfigError unless the net can be built and, if a stage up to `last` lesions it, has the layers for that.
+inline void check_net(const StudyConfig& config, const std::vector<ClassInfo>& classes, StudyStage last) {
+  const StudyNetwork network = build<float, Cpu>(study_plan(config, classes));
+  if (last >= StudyStage::rank || !config.lesion.layers.empty()) (void)lesioned_layers(config, network);
 }
 
 }  // namespace detail
@@ -59,10 +68,15 @@ inline void claim_folder(const StudyContext& study) {
 /// before stays.
 inline void run_study(StudyContext& study, StudyStage last = StudyStage::report) {
   check(study.config);
+  // What cannot work fails here: before the folder belongs to these settings, and before hours of training.
+  const ImageSet images = open_tasks(study.config);
+  detail::check_net(study.config, images.manifest.classes, last);
   study.paths.create();
+  const FolderLock lock(study.paths.root());
+  remove_temporaries(study.paths.root());
   detail::claim_folder(study);
   const std::string started = utc_now();
-  prepare_images(study);
+  prepare_images(study, images);
   if (last == StudyStage::pack) return;
   const ImagePack pack(study.paths.images());
   for (const std::uint64_t seed : study.config.seeds) {

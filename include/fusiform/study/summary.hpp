@@ -23,11 +23,6 @@ namespace fusiform {
           {"sd", interval.deviation}};  // not-a-number becomes null
 }
 
-/// The lesion size at which segregation is judged: that of the ranking, or 20 % after a linear ranking.
-[[nodiscard]] inline double headline_fraction(const StudyConfig& config) {
-  return config.lesion.fraction > 0 ? config.lesion.fraction : 0.2;
-}
-
 namespace detail {
 
 using Json = nlohmann::ordered_json;
@@ -225,7 +220,7 @@ using Json = nlohmann::ordered_json;
                {"level", study.config.statistics.level},
                {"replicates", study.config.statistics.replicates},
                {"headline_fraction", headline_fraction(study.config)}};
-  const StudyNetwork network = initial_network(study.config, pack.classes(), study.config.seeds.front());
+  const StudyNetwork network = build<float, Cpu>(study_plan(study.config, pack.classes()));
   const std::vector<std::string> layers = lesioned_layers(study.config, network);
   summary["nets"] = Json::array();
   for (const std::uint64_t seed : study.config.seeds)

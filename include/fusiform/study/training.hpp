@@ -20,9 +20,8 @@
 
 namespace fusiform {
 
-/// The study's net with starting values for this seed.
-[[nodiscard]] inline StudyNetwork initial_network(const StudyConfig& config, const std::vector<ClassInfo>& classes,
-                                                  std::uint64_t seed) {
+/// The layers of the study's net. Throws ConfigError for an unknown architecture or layer to branch after.
+[[nodiscard]] inline NetworkPlan study_plan(const StudyConfig& config, const std::vector<ClassInfo>& classes) {
   NetOptions options{.image = Shape{config.net.input, config.net.input, 3}, .dropout = config.net.dropout};
   if (config.net.branch_after.empty()) {
     options.heads = {{"", static_cast<Index>(classes.size())}};
@@ -30,7 +29,13 @@ namespace fusiform {
     for (const TaskClasses& task : task_classes(classes)) options.heads.push_back({task.task, task.count});
     options.branch_after = config.net.branch_after;
   }
-  return build_network<float, Cpu>(config.net.arch, options, Rng(seed).stream("initialisation"));
+  return plan_network(config.net.arch, options);
+}
+
+/// The study's net with starting values for this seed.
+[[nodiscard]] inline StudyNetwork initial_network(const StudyConfig& config, const std::vector<ClassInfo>& classes,
+                                                  std::uint64_t seed) {
+  return build_initialized<float, Cpu>(study_plan(config, classes), Rng(seed).stream("initialisation"));
 }
 
 /// Top-1, top-5 and loss of every task on its test images.
@@ -98,7 +103,8 @@ namespace detail {
 }  // namespace detail
 
 /// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net.
-/// Throws NumericError if the loss leaves the numbers; the checkpoint of the epoch before stays.
+/// Throws NumericError if the loss leaves the numbers, in a step or on the test images; the checkpoint of the epoch
+/// before stays.
 [[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, std::uint64_t seed) {
   const StudyConfig& config = study.config;
   StudyNetwork network = initial_network(config, pack.classes(), seed);
@@ -119,13 +125,22 @@ namespace detail {
       study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
     });
     const std::vector<TaskScore> scores = score_tasks(config, network, pack);
+    if (!std::isfinite(mean_loss(scores)))
+      throw NumericError(text("training: after the last step of epoch ", epoch,
+                              ": expected a finite loss on the test images, got ", mean_loss(scores),
+                              " at learning rate ", schedule->learning_rate(),
+                              "; a smaller learning rate usually helps"));
     schedule->end_epoch(mean_loss(scores));
     log.add(report, scores);
     log.write();
     save_training(path, network, trainer.optimizers(), *schedule, {.epoch = epoch, .seed = seed});
     study.progress.finish(describe(report, scores));
   }
-  if (finished == 0 && config.train.epochs == 0) log.write();
+  if (config.train.epochs == 0) {  // the untrained net is a result too
+    log.write();
+    for (const auto& optimizer : trainer.optimizers()) optimizer->prepare(network.learned_parameters());
+    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = 0, .seed = seed});
+  }
   return network;
 }
 
