@@ -17,16 +17,13 @@ int main(int argc, char** argv) try {
   const std::string packed = (std::filesystem::temp_directory_path() / "train_and_lesion.pack").string();
   write_pack(images, packed, {.shorter_side = 36});
   const ImagePack pack(packed);
-
   const Rng rng(0);
   auto net = build_network<float, Cpu>(
       "32 M 64 M 64 M fc128", {.image = {32, 32, 3}, .heads = {{"", images.class_count()}}}, rng.stream("net"));
   const NodeId head = net.heads().front();
+  const TransformOptions augmented{.crop = 32, .random_crop = true, .grayscale = 0.2};
   Loader<float> batches(pack, pack.select("", Split::train),
-                        {.batch = 32,
-                         .shuffle = true,
-                         .transform = {.crop = 32, .random_crop = true, .grayscale = 0.2},
-                         .rng = rng.stream("batches")});
+                        {.batch = 32, .shuffle = true, .transform = augmented, .rng = rng.stream("batches")});
   std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
   optimizers.push_back(std::make_unique<Sgd<float, Cpu>>(SgdOptions{.momentum = 0.9, .weight_decay = 1e-4}));
   Trainer<float> trainer(net, {{"", head, 0, &batches}}, std::move(optimizers), rng.stream("training"));
