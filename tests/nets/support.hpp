@@ -10,6 +10,8 @@
 #include <fusiform/nets/network.hpp>
 #include <fusiform/ops/softmax_cross_entropy.hpp>
 
+#include "tests/support/golden.hpp"
+
 namespace fusiform::test {
 
 template <Scalar T>
@@ -45,14 +47,7 @@ template <Scalar T>
 Tensor<T, Cpu> read_images(const SafetensorsFile& file, const std::string& name) {
   const std::vector<Index> shape = file.shape(name);
   const std::vector<T> stored = file.template read<T>(name);
-  Tensor<T, Cpu> images(Shape{shape[0], shape[2], shape[3], shape[1]});
-  Index at = 0;
-  for (Index n = 0; n < shape[0]; ++n)
-    for (Index c = 0; c < shape[1]; ++c)
-      for (Index i = 0; i < shape[2]; ++i)
-        for (Index j = 0; j < shape[3]; ++j)
-          images[((n * shape[2] + i) * shape[3] + j) * shape[1] + c] = stored[static_cast<std::size_t>(at++)];
-  return images;
+  return channels_last(Tensor<T, Cpu>(Shape{shape[0], shape[1], shape[2], shape[3]}, std::span<const T>(stored)));
 }
 
 /// Largest difference, relative to the largest expected number, but at least to 0.01: the gradient of a bias before a
