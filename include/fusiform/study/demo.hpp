@@ -18,15 +18,15 @@ namespace fusiform {
                             .train_per_class = 60,
                             .test_per_class = 15});
   config.net = {.arch = "32 32 M 64 64 M 128 128 M fc256", .input = 32, .dropout = 0.5};
-  config.train = {.epochs = 12,
+  config.train = {.epochs = 14,
                   .batch = 32,
                   .learning_rate = 0.01,
                   .schedule = "step",
-                  .step_size = 9,
+                  .step_size = 10,
                   .resize = 36,
                   .grayscale = 0.2};
-  config.lesion.layers = {"conv2", "conv4", "conv6"};
-  config.lesion.images = 128;
+  config.lesion.layers = {"conv4", "conv6"};
+  config.lesion.images = 192;
   config.lesion.random_lesions = 20;
   return config;
 }
