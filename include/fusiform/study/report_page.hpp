@@ -49,13 +49,18 @@ namespace detail {
   if (segregation.is_null()) return sentence + ".";
   if (segregation.at("index").is_null())
     return sentence + ". The lesions cost too little for a segregation index to be defined.";
-  const Json& index = segregation.at("index");
-  const double low = number_or_nan(index.at("low"));
-  const double high = number_or_nan(index.at("high"));
-  return sentence + ". " +
-         (low > 0    ? "The lesions hurt their own task more: the interval of the index lies above 0."
-          : high < 0 ? "The lesions hurt the other task more: the interval of the index lies below 0."
-                     : "The interval of the index includes 0: segregation is not shown.");
+  const auto list_if = [&](const auto& holds) {
+    std::string names;
+    for (const Json& entry : segregation.at("specificity"))
+      if (holds(entry.at("specificity"))) names += (names.empty() ? "" : ", ") + entry.at("task").get<std::string>();
+    return names;
+  };
+  const std::string own = list_if([](const Json& interval) { return number_or_nan(interval.at("low")) > 0; });
+  const std::string open = list_if([](const Json& interval) { return !(number_or_nan(interval.at("low")) > 0); });
+  sentence += ". The specificity of a task's units (own drop minus the others')";
+  if (!own.empty()) sentence += " lies above 0 for " + own;
+  if (!open.empty()) sentence += text(own.empty() ? "" : "; it", " is not shown to lie above 0 for ", open);
+  return sentence + ".";
 }
 
 inline void add_result(HtmlPage& page, const Json& summary) {
