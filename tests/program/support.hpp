@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <string>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -16,6 +15,7 @@
 #include <fusiform/io/file.hpp>
 
 #include "tests/io/scratch_folder.hpp"
+#include "tests/support/reproducible_files.hpp"
 
 namespace fusiform::test {
 
@@ -87,18 +87,6 @@ inline void write_tiny_study(const std::string& path, const std::string& train =
                       << train << "\n[lesion]\nlayers = " << layers
                       << "\nfraction = 0.25\ngroup = 0.125\nimages = 16\nfractions = [0, 0.25]\nrandom_lesions = 3\n"
                          "[statistics]\nreplicates = 200\n";
-}
-
-/// Contents of all files below a folder, by path; without those that tell the time.
-[[nodiscard]] inline std::map<std::string, std::string> reproducible_files(const std::string& folder) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    const std::string name = std::filesystem::relative(entry.path(), folder).generic_string();
-    const bool timed = name.starts_with("training_") || name == "provenance.json" || name.starts_with("figures") ||
-                       name == "report.html";
-    if (entry.is_regular_file() && !timed) files[name] = read_file(entry.path().string());
-  }
-  return files;
 }
 
 /// Whether an unfinished file lies below the folder.

@@ -2,13 +2,13 @@
 /// A study that takes a fraction of a second: 2 x 4 classes of rendered pictures at 16x16 pixels, two convolutions.
 
 #include <filesystem>
-#include <map>
 #include <string>
 
 #include <fusiform/io/file.hpp>
 #include <fusiform/study/study.hpp>
 
 #include "tests/io/scratch_folder.hpp"
+#include "tests/support/reproducible_files.hpp"
 
 namespace fusiform::test {
 
@@ -37,18 +37,6 @@ namespace fusiform::test {
 inline void run_quietly(const StudyConfig& config, const std::string& folder, StudyStage last = StudyStage::report) {
   StudyContext study{config, StudyPaths(folder), ProgressLine(true)};
   run_study(study, last);
-}
-
-/// All results that must not depend on threads, kills or the clock, by their paths below the folder.
-[[nodiscard]] inline std::map<std::string, std::string> reproducible_files(const std::string& folder) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    const std::string name = std::filesystem::relative(entry.path(), folder).generic_string();
-    const bool timed = name.starts_with("training_") || name == "provenance.json" || name.starts_with("figures") ||
-                       name == "report.html";
-    if (entry.is_regular_file() && !timed) files[name] = read_file(entry.path().string());
-  }
-  return files;
 }
 
 /// The message of the error that `action` throws; "" if it throws none.

@@ -138,7 +138,6 @@ namespace detail {
   }
   if (config.train.epochs == 0) {  // the untrained net is a result too
     log.write();
-    for (const auto& optimizer : trainer.optimizers()) optimizer->prepare(network.learned_parameters());
     save_training(path, network, trainer.optimizers(), *schedule, {.epoch = 0, .seed = seed});
   }
   return network;
