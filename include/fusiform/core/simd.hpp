@@ -60,6 +60,12 @@ FUSIFORM_INLINE Vector<T> broadcast(T x) noexcept {
   return x - Vector<T>{};
 }
 
+/// max(x, 0) lane by lane; NaN stays NaN.
+template <Scalar T>
+FUSIFORM_INLINE Vector<T> relu(Vector<T> x) noexcept {
+  return x < Vector<T>{} ? Vector<T>{} : x;
+}
+
 /// Calls f(0), f(1), ..., f(count - 1) with compile-time numbers: a loop that is certain to be unrolled.
 template <int count, class F>
 FUSIFORM_INLINE void unrolled(F&& f) noexcept {

@@ -9,7 +9,7 @@
 namespace fusiform {
 
 /// y(n, i, j, o) = bias(o) + sum over (a, b, c) of x(n, i stride + a - padding, j stride + b - padding, c)
-/// weight(o, a, b, c). A bias with data() == nullptr is none.
+/// weight(o, a, b, c). A bias with data() == nullptr is none. With `options.relu` the larger of that and 0.
 template <Scalar T, Device D>
 void conv2d_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, const Conv2dOptions& options, View<T, D> y) {
   require_equal("conv2d_forward", "output", conv2d_output_shape(x.shape(), weight.shape(), options), y.shape());

@@ -5,9 +5,20 @@
 
 namespace fusiform {
 
+/// How a convolution is computed. The results differ by rounding only.
+enum class ConvAlgorithm {
+  automatic,      ///< chosen by the shapes of one image and of the filters, never by the batch or the threads
+  implicit_gemm,  ///< product of image patches and filters; any shape
+  direct,         ///< patches read where they lie in the image; any shape, made for images of few channels
+  winograd_2x2,   ///< F(2x2, 3x3), 2.25 times fewer multiplications; 3x3 filters with stride 1
+  winograd_4x4,   ///< F(4x4, 3x3), 4 times fewer; 3x3 filters with stride 1
+};
+
 struct Conv2dOptions {
   Index stride = 1;   ///< pixels from one output to the next, in both directions
   Index padding = 0;  ///< rows and columns of zeros around the image
+  bool relu = false;  ///< the forward pass ends with max(., 0); the gradients are those of the convolution alone
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;
 };
 
 /// (N, H, W, C) * (out, kernel_h, kernel_w, C) -> (N, H', W', out) with H' = (H + 2 padding - kernel_h) / stride + 1.

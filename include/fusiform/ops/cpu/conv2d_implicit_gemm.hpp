@@ -35,7 +35,7 @@ void conv2d_forward_implicit_gemm(View<const T, Cpu> x, View<const T, Cpu> weigh
   };
   const Index channels = y.shape()[3];
   const PixelTarget<T> target{y.data(), y.shape()[1] * y.shape()[2] * channels, y.shape()[2] * channels, channels};
-  ImplicitGemm<T, decltype(pack)>(patches, channels, pack, bias.data(), target).run();
+  ImplicitGemm<T, decltype(pack)>(patches, channels, pack, bias.data(), target, options.relu).run();
 }
 
 /// One axis of the input gradient: the input positions first, first + stride, ... (`count` of them) are reached by

@@ -51,9 +51,10 @@ template <Scalar T>
 struct TileTarget {
   T* const* rows;
   Index column;
-  Index columns;    ///< how many of the tile's columns exist
-  bool accumulate;  ///< add to what is there, or overwrite
-  const T* bias;    ///< if overwriting: added to each row, indexed like a row; may be nullptr
+  Index columns;      ///< how many of the tile's columns exist
+  bool accumulate;    ///< add to what is there, or overwrite
+  const T* bias;      ///< if overwriting: added to each row, indexed like a row; may be nullptr
+  bool relu = false;  ///< store max(., 0); only where the sum is complete
 };
 
 /// One tile of `rows` x (`vectors` vectors).
@@ -86,6 +87,7 @@ void micro_kernel(Index depth, const T* a, const T* b, const TileTarget<T>& targ
         } else if (target.bias != nullptr) {
           sum[i][v] = sum[i][v] + simd::load(target.bias + target.column + v * lanes);
         }
+        if (target.relu) sum[i][v] = simd::relu<T>(sum[i][v]);
         simd::store(to, sum[i][v]);
       });
     });
@@ -100,7 +102,8 @@ void micro_kernel(Index depth, const T* a, const T* b, const TileTarget<T>& targ
     T* to = target.rows[i] + target.column;
     for (Index j = 0; j < target.columns; ++j) {
       const T before = target.accumulate ? to[j] : target.bias != nullptr ? target.bias[target.column + j] : T{};
-      to[j] = spilled[i][j] + before;
+      const T value = spilled[i][j] + before;
+      to[j] = target.relu && value < T{} ? T{} : value;
     }
   }
 }

@@ -27,14 +27,15 @@ inline constexpr Index panel_block_columns = 256;
 struct PackedMatrixScratch {};
 struct PatchBlockScratch {};
 
-/// target(pixel, j) = bias(j) + sum over k of patch(pixel, k) * matrix(k, j), for 0 <= j < outputs.
+/// target(pixel, j) = bias(j) + sum over k of patch(pixel, k) * matrix(k, j), for 0 <= j < outputs; with `relu` the
+/// larger of that and 0.
 /// `pack(k, depth, j, columns, panel)` writes one panel of the matrix; `bias` may be nullptr.
 template <Scalar T, class PackPanel>
 class ImplicitGemm {
  public:
   ImplicitGemm(const Patches<T>& patches, Index outputs, const PackPanel& pack, const T* bias,
-               const PixelTarget<T>& target)
-      : patches_(patches), outputs_(outputs), pack_(pack), bias_(bias), target_(target) {}
+               const PixelTarget<T>& target, bool relu = false)
+      : patches_(patches), outputs_(outputs), pack_(pack), bias_(bias), target_(target), relu_(relu) {}
 
   /// Cuts the work among the threads. The cut does not change results: no sum is split.
   void run() const {
@@ -131,7 +132,9 @@ class ImplicitGemm {
     for (Index i = 0; i < count; i += tile_rows) {
       const T* panel = panels;
       for (Index j = j0; j < j_end; j += panel_width<T>, panel += depth * panel_width<T>) {
-        const TileTarget<T> target{rows.data() + i, j, std::min(panel_width<T>, j_end - j), k > 0, bias_};
+        const bool last = k + depth == patches_.columns();
+        const TileTarget<T> target{rows.data() + i, j,     std::min(panel_width<T>, j_end - j),
+                                   k > 0,           bias_, relu_ && last};
         multiply_panel<RowsOfA<T>>(
             std::min<Index>(tile_rows, count - i), depth,
             [&](Index row) { return block + (i + row) * block_stride<T>; }, panel, target);
@@ -149,8 +152,10 @@ class ImplicitGemm {
   /// A window without pixels: what is left of the sum is the bias.
   void fill_with_bias(Index count, Index first_output, Index outputs, const std::array<T*, pixel_block>& rows) const {
     for (Index i = 0; i < count; ++i)
-      for (Index j = first_output; j < first_output + outputs; ++j)
-        rows[static_cast<std::size_t>(i)][j] = bias_ == nullptr ? T{} : bias_[j];
+      for (Index j = first_output; j < first_output + outputs; ++j) {
+        const T value = bias_ == nullptr ? T{} : bias_[j];
+        rows[static_cast<std::size_t>(i)][j] = relu_ && value < T{} ? T{} : value;
+      }
   }
 
   const Patches<T>& patches_;
@@ -158,6 +163,7 @@ class ImplicitGemm {
   const PackPanel& pack_;
   const T* bias_;
   const PixelTarget<T>& target_;
+  bool relu_;
 };
 
 }  // namespace fusiform::kernels
