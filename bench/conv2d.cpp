@@ -1,166 +1,152 @@
-/// Convolution on the CPU, every pass, on the layers of VGG16 and of a small net. Each benchmark measures the machine's
-/// fused multiply-add rate before and after itself, and reports its own rate as a part of it: on a shared machine the
-/// ratio means more than the rate, and the ratio per processor second more than the one on the clock.
+/// Convolution on the CPU, every pass, beside oneDNN and beside im2col with Eigen, on the layers of VGG16, of a small
+/// net, and on others that are not 3x3. Implementations of one shape are measured in turn, round by round, with the
+/// machine's multiply-add peak in between; times are medians over the rounds, ratios medians of the rounds' ratios.
+/// On a shared machine the ratios mean more than the rates.
 ///
-///     bench_conv2d --benchmark_filter=forward/vgg16 ; OMP_NUM_THREADS=1 bench_conv2d
+///     bench_conv2d --benchmark_filter=forward/vgg16 --threads=1
+///     bench_conv2d --benchmark_filter='/small.*/(fusiform|onednn)' --algorithms
 
 #include <algorithm>
-#include <array>
 #include <benchmark/benchmark.h>
-#include <chrono>
-#include <ctime>
+#include <charconv>
+#include <exception>
+#include <iostream>
+#include <list>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include <fusiform/core/parallel.hpp>
-#include <fusiform/core/random.hpp>
-#include <fusiform/core/simd.hpp>
-#include <fusiform/core/tensor.hpp>
-#include <fusiform/ops/conv2d.hpp>
+
+#include "conv2d/groups.hpp"
+#include "support/recorded_times.hpp"
 
 namespace {
 
 using namespace fusiform;
+using namespace fusiform::bench;
 
-using Clock = std::chrono::steady_clock;
-
-/// What a piece of work took: on the clock, and of all threads' processor time (not counted: waiting for a processor
-/// that runs somebody else's program).
-struct Duration {
-  double seconds;
-  double processor_seconds;
+struct Options {
+  bool each_algorithm = false;
+  RoundSettings rounds;
 };
 
-template <class Work>
-Duration time_of(const Work& work) {
-  const std::clock_t processor_start = std::clock();
-  const Clock::time_point start = Clock::now();
-  work();
-  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  return {seconds, static_cast<double>(std::clock() - processor_start) / CLOCKS_PER_SEC};
+void print_help() {
+  std::cout << "bench_conv2d [options] [--benchmark_filter=REGEX and the other options of Google Benchmark]\n"
+               "  --threads=N     threads of every implementation (default: OMP_NUM_THREADS or all)\n"
+               "  --algorithms    rows for each of fusiform's algorithms, fusiform.winograd_4x4 and so on\n"
+               "  --rounds=N      rounds of each shape and pass, at least (default 5)\n"
+               "  --seconds=S     more rounds until S seconds have passed (default 1)\n";
 }
 
-/// Fused multiply-adds in registers, in 24 independent chains of the widest vectors (latency 4, up to 2 per cycle).
-/// Returns the sum, so that the work cannot be left out.
-template <int chains>
-float multiply_add_loop(Index steps) {
-  std::array<simd::Vector<float>, chains> sum{};
-  simd::unrolled<chains>([&](auto i) { sum[i] = simd::broadcast(static_cast<float>(int{i})); });
-  simd::Vector<float> factor = simd::broadcast(0.999F);
-  simd::Vector<float> summand = simd::broadcast(0.001F);
-  for (Index step = 0; step < steps; ++step) {
-    asm volatile("" : "+x"(factor), "+x"(summand));  // opaque: the loop must not be simplified
-    simd::unrolled<chains>([&](auto i) { sum[i] = sum[i] * factor + summand; });
+void run(benchmark::State& state, Group& group, const std::string& implementation, std::size_t& repetition,
+         const RoundSettings& settings) {
+  const Row* const row = group.row(implementation, repetition++, settings);
+  if (row == nullptr) return state.SkipWithError("cannot compute this");
+  report(state, row->duration);
+  state.SetLabel(row->label);
+  state.counters["GFLOP/s"] = row->flop_per_second * 1e-9;
+  state.counters["percent_of_peak"] = 100 * row->part_of_peak;
+  if (row->ratio_to_onednn) state.counters["ratio_to_onednn"] = *row->ratio_to_onednn;
+}
+
+/// One group a pass and shape, with those implementations that the filter selects.
+std::list<Group> register_groups(const Options& options) {
+  const Selection selected;
+  std::list<Group> groups;
+  for (const auto& [pass_name, pass] : passes)
+    for (const ConvolutionCase& shape : convolution_cases) {
+      const std::string name = text("conv2d/", pass_name, "/", shape.name);
+      std::vector<std::string> implementations;
+      for (const std::string& implementation : implementation_names(shape, options.each_algorithm))
+        if (selected(text(name, "/", implementation))) implementations.push_back(implementation);
+      if (implementations.empty()) continue;
+      Group& group = groups.emplace_back(name, shape, pass, std::move(implementations));
+      for (const std::string& implementation : group.implementations())
+        benchmark::RegisterBenchmark(
+            text(name, "/", implementation).c_str(),
+            [&group, &implementation, settings = options.rounds, repetition = std::size_t{0}](
+                benchmark::State& state) mutable { run(state, group, implementation, repetition, settings); })
+            ->Iterations(1)
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond);
+    }
+  return groups;
+}
+
+/// To standard error, so that standard output stays Google Benchmark's.
+void print_geometric_means(const std::list<Group>& groups) {
+  for (const ShapeSet& set : shape_sets)
+    for (const auto& [pass_name, pass] : passes) {
+      std::vector<double> ratios;
+      Index shapes = 0;
+      for (const Group& group : groups)
+        if (group.pass() == pass && set.contains(group.shape()))
+          if (const std::vector<double> measured = group.ratios_to_onednn(); !measured.empty()) {
+            ratios.push_back(geometric_mean(measured));
+            ++shapes;
+          }
+      const auto all = std::count_if(convolution_cases.begin(), convolution_cases.end(), set.contains);
+      if (shapes > 0)
+        std::cerr << "geometric mean of ratio_to_onednn, " << set.name << ", " << pass_name << ": "
+                  << geometric_mean(ratios) << " (" << shapes << " of " << all << " shapes)\n";
+    }
+}
+
+/// The number behind "name=", if the argument begins so. Throws ConfigError if that is not a number above 0.
+template <class Number>
+bool read_number(std::string_view argument, std::string_view name, Number& number) {
+  if (!argument.starts_with(name)) return false;
+  const std::string_view digits = argument.substr(name.size());
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size() || !(number > 0))
+    throw ConfigError(text(name, ": expected a number above 0, got '", digits, "'"));
+  return true;
+}
+
+/// Takes our own arguments out of what Google Benchmark left over.
+Options read_options(int& argc, char** argv) {
+  Options options;
+  int kept = 1;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    int threads = 0;
+    if (argument == "--algorithms")
+      options.each_algorithm = true;
+    else if (read_number(argument, "--threads=", threads))
+      set_thread_count(threads);
+    else if (!read_number(argument, "--rounds=", options.rounds.rounds) &&
+             !read_number(argument, "--seconds=", options.rounds.seconds))
+      argv[kept++] = argv[i];
   }
-  float total = 0;
-  for (const auto& vector : sum) total += vector[0];
-  return total;
+  argc = kept;
+  return options;
 }
 
-/// Fused multiply-adds of all threads together: FLOP and the time they took.
-struct Peak {
-  double flop;
-  Duration time;
-};
-
-Peak measure_peak() {
-  constexpr int chains = simd::registers == 32 ? 24 : 12;
-  constexpr Index steps = 1'000'000;
-  const Index threads = thread_count();
-  const Duration time = time_of(
-      [&] { parallel_for(threads, [&](Index) { benchmark::DoNotOptimize(multiply_add_loop<chains>(steps)); }); });
-  return {2.0 * chains * simd::lanes<float> * static_cast<double>(steps * threads), time};
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
-}
-
-struct ConvolutionCase {
-  const char* name;
-  Index batch, size, in, out;
-};
-
-constexpr std::array<ConvolutionCase, 19> cases{{{"vgg16.conv1_1", 8, 224, 3, 64},
-                                                 {"vgg16.conv1_2", 8, 224, 64, 64},
-                                                 {"vgg16.conv2_1", 8, 112, 64, 128},
-                                                 {"vgg16.conv2_2", 8, 112, 128, 128},
-                                                 {"vgg16.conv3_1", 8, 56, 128, 256},
-                                                 {"vgg16.conv3_2", 8, 56, 256, 256},
-                                                 {"vgg16.conv3_3", 8, 56, 256, 256},
-                                                 {"vgg16.conv4_1", 8, 28, 256, 512},
-                                                 {"vgg16.conv4_2", 8, 28, 512, 512},
-                                                 {"vgg16.conv4_3", 8, 28, 512, 512},
-                                                 {"vgg16.conv5_1", 8, 14, 512, 512},
-                                                 {"vgg16.conv5_2", 8, 14, 512, 512},
-                                                 {"vgg16.conv5_3", 8, 14, 512, 512},
-                                                 {"small.1", 64, 32, 3, 32},
-                                                 {"small.2", 64, 32, 32, 32},
-                                                 {"small.3", 64, 16, 32, 64},
-                                                 {"small.4", 64, 16, 64, 64},
-                                                 {"small.5", 64, 8, 64, 128},
-                                                 {"small.6", 64, 8, 128, 128}}};
-
-enum class Pass { forward, backward_input, backward_weight };
-
-void fill(Tensor<float, Cpu>& tensor, Rng rng) {
-  for (float& element : tensor.span()) element = static_cast<float>(rng.uniform(-1, 1));
-}
-
-void run(benchmark::State& state, const ConvolutionCase& shape, Pass pass) {
-  const Conv2dOptions options{.stride = 1, .padding = 1};
-  const Rng rng(1);
-  Tensor<float, Cpu> x(Shape{shape.batch, shape.size, shape.size, shape.in});
-  Tensor<float, Cpu> weight(Shape{shape.out, 3, 3, shape.in});
-  Tensor<float, Cpu> bias(Shape{shape.out});
-  Tensor<float, Cpu> y(conv2d_output_shape(x.shape(), weight.shape(), options));
-  fill(x, rng.stream("x"));
-  fill(y, rng.stream("y"));
-  fill(weight, rng.stream("weight"));
-  const auto once = [&] {
-    if (pass == Pass::forward) conv2d_forward<float, Cpu>(x, weight, bias, options, y.view());
-    if (pass == Pass::backward_input) conv2d_backward_input<float, Cpu>(y, weight, options, x.view());
-    if (pass == Pass::backward_weight) conv2d_backward_weight<float, Cpu>(x, y, options, weight.view());
-  };
-  const double flop = 2.0 * 9 * static_cast<double>(y.size() * shape.in);
-  once();  // memory touched, buffers grown
-  std::vector<double> rates;
-  std::vector<double> parts;
-  std::vector<double> processor_parts;
-  Peak before = measure_peak();
-  for ([[maybe_unused]] auto step : state) {
-    const Duration time = time_of(once);
-    const Peak after = measure_peak();
-    state.SetIterationTime(time.seconds);
-    const double peak_flop = before.flop + after.flop;
-    rates.push_back(flop / time.seconds);
-    parts.push_back(flop / time.seconds / peak_flop * (before.time.seconds + after.time.seconds));
-    processor_parts.push_back(flop / time.processor_seconds / peak_flop *
-                              (before.time.processor_seconds + after.time.processor_seconds));
-    before = after;
-  }
-  state.counters["GFLOP/s"] = median(rates) * 1e-9;
-  state.counters["percent_of_peak"] = 100 * median(parts);
-  state.counters["percent_of_peak_per_processor_second"] = 100 * median(processor_parts);
-  state.counters["threads"] = thread_count();
+int measure(int argc, char** argv) {
+  const bool json_file = asks_for_json_file(argc, argv);
+  for (int i = 1; i < argc; ++i)
+    if (std::string_view(argv[i]) == "--help") print_help();
+  benchmark::Initialize(&argc, argv);
+  const Options options = read_options(argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::AddCustomContext("threads", std::to_string(thread_count()));
+#ifdef FUSIFORM_BENCH_ONEDNN
+  benchmark::AddCustomContext("onednn", onednn::version());
+#endif
+  const std::list<Group> groups = register_groups(options);
+  run_recorded(json_file);
+  benchmark::Shutdown();
+  print_geometric_means(groups);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::array<std::pair<const char*, Pass>, 3> passes{{{"forward", Pass::forward},
-                                                            {"backward_input", Pass::backward_input},
-                                                            {"backward_weight", Pass::backward_weight}}};
-  for (const auto& [name, pass] : passes)
-    for (const ConvolutionCase& shape : cases)
-      benchmark::RegisterBenchmark((std::string("conv2d/") + name + "/" + shape.name + "/fusiform").c_str(),
-                                   [&shape, pass = pass](benchmark::State& state) { run(state, shape, pass); })
-          ->UseManualTime()
-          ->Unit(benchmark::kMillisecond);
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  try {
+    return measure(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "bench_conv2d: " << error.what() << '\n';
+    return dynamic_cast<const ConfigError*>(&error) != nullptr ? 2 : 1;
+  }
 }
