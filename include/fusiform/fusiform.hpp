@@ -68,8 +68,10 @@
 #include <fusiform/nets/description.hpp>
 #include <fusiform/nets/layer_factory.hpp>
 #include <fusiform/nets/layer_options.hpp>
+#include <fusiform/nets/memory_plan.hpp>
 #include <fusiform/nets/net_options.hpp>
 #include <fusiform/nets/network.hpp>
+#include <fusiform/nets/pass_plan.hpp>
 #include <fusiform/nets/plan.hpp>
 #include <fusiform/nets/pytorch_layout.hpp>
 #include <fusiform/nets/resnet.hpp>
@@ -87,6 +89,7 @@
 #include <fusiform/ops/copy.hpp>
 #include <fusiform/ops/dropout.hpp>
 #include <fusiform/ops/fill.hpp>
+#include <fusiform/ops/filter_cache.hpp>
 #include <fusiform/ops/linear.hpp>
 #include <fusiform/ops/local_response_norm.hpp>
 #include <fusiform/ops/local_response_norm_options.hpp>

@@ -4,6 +4,7 @@
 
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/ops/conv2d.hpp>
+#include <fusiform/ops/relu.hpp>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/convolution_reference.hpp"
@@ -25,12 +26,13 @@ struct Case {
 };
 
 std::ostream& operator<<(std::ostream& out, const Case& c) {
-  return out << c.x << " * " << c.weight << " stride " << c.options.stride << " padding " << c.options.padding;
+  return out << c.x << " * " << c.weight << " stride " << c.options.stride << " padding " << c.options.padding
+             << " algorithm " << static_cast<int>(c.options.algorithm);
 }
 
 /// Sizes around the tile (14 or 6 rows, 32/16/8 columns), the blocks (256 or 128 columns of patches, 224 or 96 pixels)
 /// and the chunks (1024 pixels), and every odd geometry.
-std::vector<Case> cases() {
+std::vector<Case> shapes() {
   return {
       {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
       {{1, 3, 3, 1}, {1, 3, 3, 1}, {}},
@@ -52,7 +54,25 @@ std::vector<Case> cases() {
       {{2, 24, 25, 16}, {15, 3, 3, 16}, {.stride = 2, .padding = 1}},  //
       {{1, 4, 4, 8}, {530, 1, 1, 8}, {}},                              // many outputs, few pixels
       {{0, 5, 5, 3}, {4, 3, 3, 3}, {.padding = 1}},                    // empty batch
+      {{2, 14, 13, 40}, {70, 3, 3, 40}, {.padding = 1}},               // tiles that stick out, several panels
+      {{1, 7, 6, 270}, {19, 3, 3, 270}, {.padding = 1}},               // more channels than one slice
+      {{1, 6, 5, 19}, {270, 3, 3, 19}, {.padding = 0}},                // more outputs than one group
+      {{5, 61, 59, 17}, {18, 3, 3, 17}, {.padding = 1}},               // several chunks of tiles
   };
+}
+
+/// Every shape with every algorithm that applies.
+std::vector<Case> cases() {
+  std::vector<Case> result;
+  for (Case c : shapes()) {
+    for (const ConvAlgorithm algorithm : {ConvAlgorithm::automatic, ConvAlgorithm::implicit_gemm,
+                                          ConvAlgorithm::winograd_2x2, ConvAlgorithm::winograd_4x4}) {
+      const bool winograd = algorithm == ConvAlgorithm::winograd_2x2 || algorithm == ConvAlgorithm::winograd_4x4;
+      c.options.algorithm = algorithm;
+      if (!winograd || winograd_applies(c.weight, c.options)) result.push_back(c);
+    }
+  }
+  return result;
 }
 
 template <Scalar T>
@@ -119,7 +139,9 @@ TEST_CASE("conv2d in float is the definition, up to rounding") {
     const ConvolutionReference expected = reference_of(problem);
     // A sum of K terms with independent rounding errors of 6e-8 of the running sum, which grows like sqrt(k):
     // relative to the result 6e-8 * sqrt(K / 2). Three times that; a wrong or missing term is 1 / sqrt(K).
-    const auto bound = [](Index terms) { return 2e-7 * std::sqrt(static_cast<double>(terms) + 1); };
+    // Winograd's transforms pass through numbers some ten times larger than the result: ten more rounding errors.
+    const double transforms = c.options.algorithm != ConvAlgorithm::implicit_gemm ? 1e-6 : 0;
+    const auto bound = [&](Index terms) { return 2e-7 * std::sqrt(static_cast<double>(terms) + 1) + transforms; };
     const Shape w = c.weight;
     CHECK(normalised_error(expected.y, found.y) < bound(w[1] * w[2] * w[3]));
     CHECK(normalised_error(expected.dx, found.dx) < bound(w[1] * w[2] * w[0]));
@@ -212,6 +234,50 @@ TEST_CASE("conv2d: an image's output and input gradient do not depend on the res
     CHECK(same_bits(part, y));
     CHECK(same_bits(gradient_part, dx));
   }
+}
+
+TEST_CASE("conv2d with ReLU is conv2d, then ReLU, to the bit") {
+  for (const Case& c : cases()) {
+    CAPTURE(c);
+    const Problem<float> p(c);
+    const Results<float> r(p);
+    Tensor<float, Cpu> expected(p.dy.shape());
+    relu_forward<float, Cpu>(r.y, expected.view());
+    Tensor<float, Cpu> y = poisoned_tensor<float>(p.dy.shape());
+    Conv2dOptions options = c.options;
+    options.relu = true;
+    conv2d_forward<float, Cpu>(p.x, p.weight, p.bias, options, y.view());
+    CHECK(same_bits(expected, y));
+  }
+}
+
+TEST_CASE("conv2d: kept filters give the same bits, and are made anew when a weight changes") {
+  for (const Case& c : cases()) {
+    CAPTURE(c);
+    Problem<float> p(c);
+    FilterCache<float, Cpu> cache;
+    for (int step = 0; step < 3; ++step) {
+      if (step == 2) p.weight[p.weight.size() - 1] += 1;
+      const Results<float> r(p);
+      Tensor<float, Cpu> y = poisoned_tensor<float>(p.dy.shape());
+      conv2d_forward<float, Cpu>(p.x, p.weight, p.bias, p.options, y.view(), &cache);
+      CHECK(same_bits(r.y, y));
+    }
+  }
+}
+
+TEST_CASE("conv2d: the automatic choice does not depend on the batch, and is overridden by name") {
+  const auto choice = [](const Shape& weight, const Conv2dOptions& options, Index size) {
+    return kernels::conv2d_algorithm(weight, options, size, size);
+  };
+  CHECK(choice({64, 3, 3, 64}, {.padding = 1}, 224) == ConvAlgorithm::winograd_4x4);
+  CHECK(choice({512, 3, 3, 512}, {.padding = 1}, 2) == ConvAlgorithm::winograd_2x2);
+  CHECK(choice({512, 3, 3, 512}, {.padding = 1}, 1) == ConvAlgorithm::implicit_gemm);
+  CHECK(choice({64, 3, 3, 64}, {.stride = 2, .padding = 1}, 56) == ConvAlgorithm::implicit_gemm);
+  CHECK(choice({64, 3, 3, 64}, {.padding = 1, .algorithm = ConvAlgorithm::implicit_gemm}, 56) ==
+        ConvAlgorithm::implicit_gemm);
+  CHECK_THROWS_WITH(conv2d_output_shape({1, 8, 8, 4}, {8, 5, 5, 4}, {.algorithm = ConvAlgorithm::winograd_4x4}),
+                    Catch::Matchers::Contains("3 x 3 filters and stride 1 for a Winograd algorithm"));
 }
 
 TEST_CASE("conv2d names what does not fit") {

@@ -54,6 +54,20 @@ FUSIFORM_INLINE void store(T* to, Vector<T> vector) noexcept {
   __builtin_memcpy(to, &vector, sizeof(vector));
 }
 
+/// The first `count` lanes from memory, 0 in the others; reads no further.
+template <Scalar T>
+FUSIFORM_INLINE Vector<T> load_first(const T* from, std::ptrdiff_t count) noexcept {
+  Vector<T> vector{};
+  for (std::ptrdiff_t i = 0; i < count; ++i) vector[i] = from[i];
+  return vector;
+}
+
+/// Stores the first `count` lanes only.
+template <Scalar T>
+FUSIFORM_INLINE void store_first(T* to, Vector<T> vector, std::ptrdiff_t count) noexcept {
+  for (std::ptrdiff_t i = 0; i < count; ++i) to[i] = vector[i];
+}
+
 /// The same number in every lane. (x - 0, not x + 0, which would lose the sign of -0.)
 template <Scalar T>
 FUSIFORM_INLINE Vector<T> broadcast(T x) noexcept {

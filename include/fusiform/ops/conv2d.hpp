@@ -5,16 +5,19 @@
 
 #include <fusiform/ops/conv2d_shape.hpp>
 #include <fusiform/ops/cpu/conv2d.hpp>
+#include <fusiform/ops/filter_cache.hpp>
 
 namespace fusiform {
 
 /// y(n, i, j, o) = bias(o) + sum over (a, b, c) of x(n, i stride + a - padding, j stride + b - padding, c)
 /// weight(o, a, b, c). A bias with data() == nullptr is none. With `options.relu` the larger of that and 0.
+/// `cache` keeps transformed filters for the next call with the same weights; nullptr: nothing is kept.
 template <Scalar T, Device D>
-void conv2d_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, const Conv2dOptions& options, View<T, D> y) {
+void conv2d_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, const Conv2dOptions& options, View<T, D> y,
+                    FilterCache<T, D>* cache = nullptr) {
   require_equal("conv2d_forward", "output", conv2d_output_shape(x.shape(), weight.shape(), options), y.shape());
   if (bias.data() != nullptr) require_equal("conv2d_forward", "biases", weight.shape()[0], bias.size());
-  kernels::conv2d_forward(x, weight, bias, options, y);
+  kernels::conv2d_forward(x, weight, bias, options, y, cache);
 }
 
 /// dx = d loss / d x for dy = d loss / d y.

@@ -21,9 +21,14 @@ struct Conv2dOptions {
   ConvAlgorithm algorithm = ConvAlgorithm::automatic;
 };
 
+/// Whether Winograd's algorithms can compute a convolution with these filters (out, kernel_h, kernel_w, in).
+[[nodiscard]] inline bool winograd_applies(const Shape& weight, const Conv2dOptions& options) noexcept {
+  return weight[1] == 3 && weight[2] == 3 && options.stride == 1;
+}
+
 /// (N, H, W, C) * (out, kernel_h, kernel_w, C) -> (N, H', W', out) with H' = (H + 2 padding - kernel_h) / stride + 1.
 /// Throws ShapeError if the channels differ or the kernel does not fit into the padded image, ConfigError for a
-/// stride below 1, a padding below 0 or a kernel without pixels.
+/// stride below 1, a padding below 0, a kernel without pixels, or an algorithm that does not apply.
 [[nodiscard]] inline Shape conv2d_output_shape(const Shape& x, const Shape& weight, const Conv2dOptions& options) {
   require_equal("conv2d", "dimensions of the input (N, H, W, C)", 4, x.rank());
   require_equal("conv2d", "dimensions of the filters (out, kernel_h, kernel_w, in)", 4, weight.rank());
@@ -31,6 +36,10 @@ struct Conv2dOptions {
   require_setting(options.stride >= 1, "conv2d", "stride >= 1", options.stride);
   require_setting(weight[1] >= 1 && weight[2] >= 1, "conv2d", "a kernel of at least 1 x 1", weight);
   require_setting(options.padding >= 0, "conv2d", "padding >= 0", options.padding);
+  const bool winograd =
+      options.algorithm == ConvAlgorithm::winograd_2x2 || options.algorithm == ConvAlgorithm::winograd_4x4;
+  require_setting(!winograd || winograd_applies(weight, options), "conv2d",
+                  "3 x 3 filters and stride 1 for a Winograd algorithm", text(weight, ", stride ", options.stride));
   const Index height = x[1] + 2 * options.padding - weight[1];
   const Index width = x[2] + 2 * options.padding - weight[2];
   if (height < 0 || width < 0)

@@ -4,25 +4,66 @@
 #include <fusiform/ops/cpu/bias_gradient.hpp>
 #include <fusiform/ops/cpu/conv2d_implicit_gemm.hpp>
 #include <fusiform/ops/cpu/conv2d_weight_gradient.hpp>
+#include <fusiform/ops/cpu/conv2d_winograd.hpp>
+#include <fusiform/ops/cpu/conv2d_winograd_weight_gradient.hpp>
+#include <fusiform/ops/filter_cache.hpp>
 
 namespace fusiform::kernels {
 
+/// The choice for filters (out, kernel_h, kernel_w, in) and a result of height x width pixels. It must not depend on
+/// the batch: an image's results would change with the images beside it.
+[[nodiscard]] inline ConvAlgorithm conv2d_algorithm(const Shape& weight, const Conv2dOptions& options, Index height,
+                                                    Index width) {
+  if (options.algorithm != ConvAlgorithm::automatic) return options.algorithm;
+  if (!winograd_applies(weight, options)) return ConvAlgorithm::implicit_gemm;
+  // Below 16 channels the transforms cost more than the multiplications that they save.
+  if (weight[0] < 16 || weight[3] < 16) return ConvAlgorithm::implicit_gemm;
+  // Multiplications per pair of channels. A multiplication behind transforms costs about 1.3 times as much.
+  const Index direct = 9 * height * width;
+  const Index with_2x2 = winograd_positions<2> * divide_up(height, 2) * divide_up(width, 2);
+  const Index with_4x4 = winograd_positions<4> * divide_up(height, 4) * divide_up(width, 4);
+  if (std::min(with_2x2, with_4x4) * 4 > direct * 3) return ConvAlgorithm::implicit_gemm;
+  return with_4x4 <= with_2x2 ? ConvAlgorithm::winograd_4x4 : ConvAlgorithm::winograd_2x2;
+}
+
+/// `cache`: where transformed filters are kept between calls; may be nullptr.
 template <Scalar T>
 void conv2d_forward(View<const T, Cpu> x, View<const T, Cpu> weight, View<const T, Cpu> bias,
-                    const Conv2dOptions& options, View<T, Cpu> y) {
-  conv2d_forward_implicit_gemm(x, weight, bias, options, y);
+                    const Conv2dOptions& options, View<T, Cpu> y, FilterCache<T, Cpu>* cache) {
+  switch (conv2d_algorithm(weight.shape(), options, y.shape()[1], y.shape()[2])) {
+    case ConvAlgorithm::winograd_2x2:
+      return conv2d_forward_winograd<2, T>(x, weight, bias, options, y, cache);
+    case ConvAlgorithm::winograd_4x4:
+      return conv2d_forward_winograd<4, T>(x, weight, bias, options, y, cache);
+    default:
+      return conv2d_forward_implicit_gemm(x, weight, bias, options, y);
+  }
 }
 
 template <Scalar T>
 void conv2d_backward_input(View<const T, Cpu> dy, View<const T, Cpu> weight, const Conv2dOptions& options,
                            View<T, Cpu> dx) {
-  conv2d_backward_input_implicit_gemm(dy, weight, options, dx);
+  switch (conv2d_algorithm(weight.shape(), options, dx.shape()[1], dx.shape()[2])) {
+    case ConvAlgorithm::winograd_2x2:
+      return conv2d_backward_input_winograd<2, T>(dy, weight, options, dx);
+    case ConvAlgorithm::winograd_4x4:
+      return conv2d_backward_input_winograd<4, T>(dy, weight, options, dx);
+    default:
+      return conv2d_backward_input_implicit_gemm(dy, weight, options, dx);
+  }
 }
 
 template <Scalar T>
 void conv2d_backward_weight(View<const T, Cpu> x, View<const T, Cpu> dy, const Conv2dOptions& options,
                             View<T, Cpu> dw) {
-  conv2d_backward_weight_implicit_gemm(x, dy, options, dw);
+  switch (conv2d_algorithm(dw.shape(), options, dy.shape()[1], dy.shape()[2])) {
+    case ConvAlgorithm::winograd_2x2:
+      return conv2d_backward_weight_winograd<2, T>(x, dy, options, dw);
+    case ConvAlgorithm::winograd_4x4:
+      return conv2d_backward_weight_winograd<4, T>(x, dy, options, dw);
+    default:
+      return conv2d_backward_weight_implicit_gemm(x, dy, options, dw);
+  }
 }
 
 template <Scalar T>

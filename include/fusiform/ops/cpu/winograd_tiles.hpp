@@ -1,0 +1,131 @@
+#pragma once
+/// Cutting images into the tiles of Winograd's convolution, and transforming the tiles.
+
+#include <algorithm>
+
+#include <fusiform/ops/cpu/gemm.hpp>
+#include <fusiform/ops/cpu/winograd_transform.hpp>
+
+namespace fusiform::kernels {
+
+/// Tile (n, i, j) covers the output pixels from (i * tile, j * tile) on of image n; tiles at the lower and right border
+/// may stick out. Tiles are numbered image by image, row by row.
+template <int tile>
+struct TileGrid {
+  Index images, height, width;  ///< in output pixels
+
+  [[nodiscard]] Index rows() const noexcept { return divide_up(height, tile); }
+  [[nodiscard]] Index columns() const noexcept { return divide_up(width, tile); }
+  [[nodiscard]] Index tiles() const noexcept { return images * rows() * columns(); }
+};
+
+/// A tile and its first output pixel; advancing needs no division.
+template <int tile>
+class TilePosition {
+ public:
+  TilePosition(const TileGrid<tile>& grid, Index number) noexcept
+      : grid_(grid),
+        image_(number / (grid.rows() * grid.columns())),
+        row_(number / grid.columns() % grid.rows() * tile),
+        column_(number % grid.columns() * tile) {}
+
+  void advance() noexcept {
+    column_ += tile;
+    if (column_ < grid_.width) return;
+    column_ = 0;
+    row_ += tile;
+    if (row_ < grid_.height) return;
+    row_ = 0;
+    ++image_;
+  }
+  [[nodiscard]] Index image() const noexcept { return image_; }
+  [[nodiscard]] Index row() const noexcept { return row_; }
+  [[nodiscard]] Index column() const noexcept { return column_; }
+
+ private:
+  TileGrid<tile> grid_;
+  Index image_;
+  Index row_;
+  Index column_;
+};
+
+/// Images whose tiles are transformed. The square of tile (n, i, j) starts `shift` pixels right and below of the tile's
+/// first pixel (the padding counts negative); pixels outside of the image are 0.
+template <Scalar T>
+struct TiledImages {
+  const T* data;  ///< (images, height, width, channels)
+  Index height, width, channels;
+  Index shift;
+};
+
+/// Transformed tiles. Channel c of tile t at product position p is data[p * stride + t * block_stride + c] for the
+/// first block_depth channels; the next block_depth channels follow after `rows` tiles, and so on.
+template <Scalar T>
+struct TransformedTiles {
+  T* data;
+  Index rows;    ///< room for tiles
+  Index stride;  ///< see position_stride
+
+  [[nodiscard]] T* at(Index t, Index c) const noexcept {
+    return data + (c / block_depth<T> * rows + t) * block_stride<T> + c % block_depth<T>;
+  }
+};
+
+/// Distance between product positions for `size` elements each. An odd number of cache lines, so that the 36 vectors
+/// of one tile fall into different cache sets.
+template <Scalar T>
+[[nodiscard]] constexpr Index position_stride(Index size) noexcept {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  const Index lines = divide_up(size, line);
+  return (lines + 1 - lines % 2) * line;
+}
+
+/// Elements of one product position of TransformedTiles.
+template <Scalar T>
+[[nodiscard]] constexpr Index transformed_tiles_stride(Index rows, Index channels) noexcept {
+  return position_stride<T>(divide_up(channels, block_depth<T>) * rows * block_stride<T>);
+}
+
+/// Transforms channels first_channel to first_channel + channels - 1 of `count` tiles from `first` on.
+template <class Transform, int tile, Scalar T>
+void transform_tiles(const TiledImages<T>& images, const TileGrid<tile>& grid, Index first, Index count,
+                     Index first_channel, Index channels, const TransformedTiles<T>& to) {
+  constexpr Index size = Transform::from;
+  constexpr Index lanes = simd::lanes<T>;
+  const Index line = images.width * images.channels;
+  // Pixels outside of the image are read here, every channel at the same address.
+  alignas(64) static constexpr T zeros[lanes] = {};
+  TilePosition<tile> position(grid, first);
+  for (Index t = 0; t < count; ++t, position.advance()) {
+    const Index top = position.row() + images.shift;
+    const Index left = position.column() + images.shift;
+    const bool inside = top >= 0 && left >= 0 && top + size <= images.height && left + size <= images.width;
+    const T* image = images.data + position.image() * images.height * line + first_channel;
+    const T* corner = image + top * line + left * images.channels;
+    for (Index c = 0; c < channels; c += lanes) {
+      T* target = to.at(t, c);
+      const Index lanes_left = channels - c;
+      const auto store = [&](auto i, auto j, simd::Vector<T> value) __attribute__((always_inline)) {
+        simd::store(target + (i * Transform::to + j) * to.stride, value);
+      };
+      if (inside && lanes_left >= lanes) {
+        transform_square<Transform, T>(
+            [&](auto i, auto j)
+                __attribute__((always_inline)) { return simd::load(corner + i * line + j * images.channels + c); },
+            store);
+      } else {
+        transform_square<Transform, T>(
+            [&](auto i, auto j) __attribute__((always_inline)) {
+              const Index row = top + i;
+              const Index column = left + j;
+              const bool exists = row >= 0 && column >= 0 && row < images.height && column < images.width;
+              const T* from = exists ? image + row * line + column * images.channels + c : zeros;
+              return lanes_left >= lanes ? simd::load(from) : simd::load_first(from, lanes_left);
+            },
+            store);
+      }
+    }
+  }
+}
+
+}  // namespace fusiform::kernels
