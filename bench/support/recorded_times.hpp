@@ -56,7 +56,7 @@ class RecordedTimesReporter : public ::benchmark::BenchmarkReporter {
 };
 
 /// Whether --benchmark_out=FILE is given, in its default format. Before benchmark::Initialize takes it away.
-inline bool asks_for_json_file(int argc, const char* const* argv) {
+[[nodiscard]] inline bool asks_for_json_file(int argc, const char* const* argv) {
   bool file = false;
   bool json = true;
   for (int i = 1; i < argc; ++i) {
