@@ -123,18 +123,20 @@ std::vector<Index> naive_ranking(const Network<double, Cpu>& network, NodeId nod
     Activations<double, Cpu> pass;
     Tensor<double, Cpu> pixels(images.image.batched(images.count()));
     images.read(0, pixels.view());
-    (void)network.forward(pixels, node, pass);
-    for (Index i = 0; i < pass.values[node].size(); ++i)
-      if (silent.contains(i % units)) pass.values[node][i] = 0;
-    const std::vector<bool> dependent = network.dependent_on(node);
-    for (NodeId id = 1; id <= head; ++id)
-      if (!dependent[id] || id > node) network.compute(id, images.count(), pass);
+    const View<const double, Cpu> intact = network.forward(pixels, node, pass);
+    Tensor<double, Cpu> lesioned(intact.shape(), intact.span());
+    for (Index i = 0; i < lesioned.size(); ++i)
+      if (silent.contains(i % units)) lesioned[i] = 0;
+    Activations<double, Cpu> rest;
+    rest.borrow(0, pixels);
+    rest.borrow(node, lesioned);
+    const View<const double, Cpu> logits = network.compute(head, rest);
     const Index classes = network.node(head).shape.channels();
     double sum = 0;
     for (Index i = 0; i < images.count(); ++i) {
       double total = 0;
-      for (Index k = 0; k < classes; ++k) total += std::exp(pass.values[head][i * classes + k]);
-      sum += std::log(total) - pass.values[head][i * classes + images.labels[static_cast<std::size_t>(i)]];
+      for (Index k = 0; k < classes; ++k) total += std::exp(logits[i * classes + k]);
+      sum += std::log(total) - logits[i * classes + images.labels[static_cast<std::size_t>(i)]];
     }
     return sum / static_cast<double>(images.count());
   };

@@ -48,7 +48,8 @@ void train_step(Network<float, Cpu>& network, Optimizer<float, Cpu>& optimizer, 
   const Tensor<float, Cpu> images = random_tensor<float>(network.image_shape().batched(4), rng.stream("images"));
   const std::vector<Index> labels = {0, 1, 2, 1};
   Activations<float, Cpu> activations;
-  const View<const float, Cpu> logits = network.forward(images, head, activations, Mode::train, rng.stream("pass"));
+  const View<const float, Cpu> logits =
+      network.forward(images, head, activations, {.mode = Mode::train, .rng = rng.stream("pass")});
   Tensor<float, Cpu> gradient(logits.shape());
   softmax_cross_entropy_gradient<float>(logits, std::span<const Index>(labels), gradient.view());
   network.backward(head, gradient, activations);

@@ -86,23 +86,27 @@ struct GoldenNet {
 
   /// Forward and backward pass of the mean loss of the batch. Returns the loss.
   double train_pass() {
-    const View<const T, Cpu> logits = network.forward(images, head, activations, Mode::train);
+    const View<const T, Cpu> logits = network.forward(images, head, activations, {.mode = Mode::train, .keep = {0}});
     const double loss = mean_loss(std::span<const T>(losses_of(logits, labels)));
     Tensor<T, Cpu> gradient(logits.shape());
     softmax_cross_entropy_gradient<T>(logits, std::span<const Index>(labels), gradient.view());
-    network.backward(head, gradient, activations, true);
+    network.backward(head, gradient, activations);
     return loss;
   }
 
   /// Losses with one channel of a layer's output set to 0, which is what zero weights and a zero bias give.
   std::vector<T> lesioned_losses(NodeId site, Index unit) {
-    network.forward(images, head, activations);
-    Tensor<T, Cpu>& value = activations.values[site];
+    PassOptions keep{.keep = suffix_frontier(network, site, head)};
+    keep.keep.push_back(site);
+    network.forward(images, head, activations, keep);
+    const std::vector<T> intact = elements<T>(activations.value(site));
+    Tensor<T, Cpu> value(activations.value(site).shape(), std::span<const T>(intact));
     const Index channels = value.shape().channels();
     for (Index at = unit; at < value.size(); at += channels) value[at] = 0;
-    for (const NodeId step : suffix_behind(network, site, head).steps)
-      network.compute(step, images.shape()[0], activations);
-    return losses_of(activations.value(head), labels);
+    Activations<T, Cpu> behind;
+    for (const NodeId node : keep.keep) behind.borrow(node, activations.value(node));
+    behind.borrow(site, value);
+    return losses_of(network.compute(head, behind), labels);
   }
 };
 
@@ -141,7 +145,7 @@ Differences compare(const std::string& name, const std::string& description) {
   result.train_logits =
       difference(elements<T>(golden.activations.value(golden.head)), file.read<double>("train.logits"));
   result.input_gradient =
-      difference(elements(golden.activations.gradients[0]), elements(read_images<double>(file, "train.input_grad")));
+      difference(elements<T>(golden.activations.gradient(0)), elements(read_images<double>(file, "train.input_grad")));
   for (const PyTorchTensor<T, Cpu>& tensor : pytorch_tensors(golden.network)) {
     if (!tensor.parameter->is_learned()) continue;
     const std::vector<T> gradient = to_pytorch(tensor.layout, std::span<const T>(tensor.parameter->gradient.span()));

@@ -12,6 +12,7 @@
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/data/labelled_images.hpp>
 #include <fusiform/nets/suffix.hpp>
+#include <fusiform/ops/copy.hpp>
 #include <fusiform/ops/mask_channels.hpp>
 #include <fusiform/train/outcomes.hpp>
 
@@ -32,14 +33,10 @@ class LesionEvaluator {
 
   LesionEvaluator(const Network<T, Cpu>& network, const LesionSite& site, NodeId head, const LabelledImages<T>& images,
                   const LesionEvaluatorOptions& options = {})
-      : network_(network),
-        images_(images),
-        site_(site),
-        suffix_(suffix_behind(network, site.node, head)),
-        options_(options) {
+      : network_(network), images_(images), site_(site), head_(head), options_(options) {
     require_setting(options.batch >= 1, "lesion evaluator", "a batch of at least 1 image", options.batch);
     cached_nodes_.push_back(site.node);
-    for (const NodeId node : suffix_.frontier) cached_nodes_.push_back(node);
+    for (const NodeId node : suffix_frontier(network, site.node, head)) cached_nodes_.push_back(node);
     Index image_size = 0;
     for (const NodeId node : cached_nodes_) image_size += network.node(node).shape.size();
     const auto fitting = static_cast<Index>(options.memory / (static_cast<std::size_t>(image_size) * sizeof(T)));
@@ -80,6 +77,11 @@ class LesionEvaluator {
   }
 
  private:
+  struct Worker {
+    Activations<T, Cpu> activations;
+    Tensor<T, Cpu> lesioned;  // the site's value
+  };
+
   /// Computes the site's and the frontier's values for images first..first+count-1, unless they are there already.
   void load(Index first, Index count) {
     if (first == cached_first_ && count == cached_count_) return;
@@ -88,62 +90,48 @@ class LesionEvaluator {
     for (std::size_t i = 0; i < cached_nodes_.size(); ++i)
       cache_[i].resize(network_.node(cached_nodes_[i]).shape.batched(count));
     Activations<T, Cpu> activations;
+    const PassOptions keep_all{.keep = cached_nodes_};
     Tensor<T, Cpu> pixels;
     for (Index begin = 0; begin < count; begin += options_.batch) {
       const Index batch = std::min(options_.batch, count - begin);
       pixels.resize(images_.image.batched(batch));
       images_.read(first + begin, pixels.view());
-      for (std::size_t i = 0; i < cached_nodes_.size(); ++i) {
-        const View<const T, Cpu> value = i == 0 ? network_.forward(pixels, cached_nodes_[i], activations)
-                                                : frontier_value(cached_nodes_[i], pixels, activations);
-        copy_bytes(Cpu{}, cache_[i].view().batch_range(begin, batch).data(), value.data(),
-                   static_cast<std::size_t>(value.size()) * sizeof(T));
-      }
+      network_.forward(pixels, site_.node, activations, keep_all);
+      for (std::size_t i = 0; i < cached_nodes_.size(); ++i)
+        copy(activations.value(cached_nodes_[i]), cache_[i].view().batch_range(begin, batch));
     }
     cached_first_ = first;
     cached_count_ = count;
   }
 
-  /// The frontier's nodes mostly lie on the way to the site, where the pass has left their values already.
-  View<const T, Cpu> frontier_value(NodeId node, const Tensor<T, Cpu>& pixels, Activations<T, Cpu>& activations) {
-    if (node == 0 || network_.needed_for(site_.node)[node]) return activations.value(node);
-    const std::vector<bool> have = network_.needed_for(site_.node);
-    const std::vector<bool> needed = network_.needed_for(node);
-    for (NodeId id = 1; id <= node; ++id)
-      if (needed[id] && !have[id]) network_.compute(id, pixels.shape()[0], activations);
-    return activations.value(node);
-  }
-
   /// One batch under one lesion, images begin.. of the chunk.
-  void run(const std::vector<Index>& units, Index begin, Outcomes<T>& outcomes, Activations<T, Cpu>& worker) {
+  void run(const std::vector<Index>& units, Index begin, Outcomes<T>& outcomes, Worker& worker) {
     const Index batch = std::min(options_.batch, cached_count_ - begin);
-    worker.prepare(network_.size());
-    Tensor<T, Cpu>& lesioned = worker.values[site_.node];
     const View<const T, Cpu> intact = cache_[0].view().batch_range(begin, batch);
-    lesioned.resize(intact.shape());
-    copy_bytes(Cpu{}, lesioned.data(), intact.data(), static_cast<std::size_t>(intact.size()) * sizeof(T));
-    zero_channels(lesioned.view(), std::span<const Index>(units));
+    worker.lesioned.resize(intact.shape());
+    copy(intact, worker.lesioned.view());
+    zero_channels(worker.lesioned.view(), std::span<const Index>(units));
+    worker.activations.borrow(site_.node, worker.lesioned);
     for (std::size_t i = 1; i < cached_nodes_.size(); ++i)
-      worker.borrow(cached_nodes_[i], cache_[i].view().batch_range(begin, batch));
-    for (const NodeId step : suffix_.steps) network_.compute(step, batch, worker);
+      worker.activations.borrow(cached_nodes_[i], cache_[i].view().batch_range(begin, batch));
+    const View<const T, Cpu> logits = network_.compute(head_, worker.activations);
     const Index first = cached_first_ + begin;
     record_outcomes<T>(
-        worker.value(suffix_.target),
-        std::span(images_.labels).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch)), first,
-        outcomes);
+        logits, std::span(images_.labels).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch)),
+        first, outcomes);
   }
 
   const Network<T, Cpu>& network_;
   const LabelledImages<T>& images_;
   LesionSite site_;
-  Suffix suffix_;
+  NodeId head_;
   LesionEvaluatorOptions options_;
   std::vector<NodeId> cached_nodes_;   // the site first, then the frontier
   Index chunk_ = 0;                    // images that are cached at a time, a multiple of the batch
   std::vector<Tensor<T, Cpu>> cache_;  // values of the cached nodes for images cached_first_..
   Index cached_first_ = 0;
   Index cached_count_ = 0;
-  std::vector<Activations<T, Cpu>> workers_;  // one per thread
+  std::vector<Worker> workers_;  // one per thread
 };
 
 }  // namespace fusiform

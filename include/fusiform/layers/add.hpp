@@ -17,11 +17,16 @@ class Add : public Layer<T, D> {
     return inputs.front();
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override {
+    return {.inputs = false, .output = false, .in_place = true};
+  }
+
   void forward(const ForwardArguments<T, D>& pass) const override { add(pass.inputs, pass.output); }
 
   void backward(const BackwardArguments<T, D>& pass) override {
     for (const View<T, D>& gradient : pass.input_gradients)
-      if (gradient.data() != nullptr) copy(pass.output_gradient, gradient);
+      if (gradient.data() != nullptr && gradient.data() != pass.output_gradient.data())
+        copy(pass.output_gradient, gradient);
   }
 };
 

@@ -28,6 +28,8 @@ class AvgPool2d : public Layer<T, D> {
     return avg_pool2d_output_shape(only_input("avg_pool2d", inputs).batched(1), options_).without_batch();
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     avg_pool2d_forward(pass.inputs[0], options_, pass.output);
   }

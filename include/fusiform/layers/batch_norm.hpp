@@ -47,6 +47,12 @@ class BatchNorm : public Layer<T, D> {
     return input;
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
+
+  [[nodiscard]] std::size_t state_bytes(const Shape& /*output*/, Mode mode, bool /*backward*/) const override {
+    return static_cast<std::size_t>((mode == Mode::train ? 3 : 2) * options_.channels) * sizeof(T);
+  }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     auto& values = pass.state.values;
     values.resize(pass.mode == Mode::train ? 3 : 2);

@@ -17,6 +17,7 @@ struct Conv2dConfig {
   Index stride = 1;
   Index padding = 0;
   bool bias = true;
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;  ///< how to compute it; no part of a net's description
 };
 
 /// Two-dimensional convolution: (H, W, in) -> (H', W', out). Throws ConfigError for settings that make no layer.
@@ -57,8 +58,12 @@ class Conv2d final : public Layer<T, D> {
     return conv2d_output_shape(inputs[0].batched(1), weight().shape(), settings()).without_batch();
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
+
+  [[nodiscard]] bool can_end_with_relu() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
-    conv2d_forward<T, D>(pass.inputs[0], weight(), bias(), settings(), pass.output);
+    conv2d_forward<T, D>(pass.inputs[0], weight(), bias(), settings(pass.relu), pass.output);
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {
@@ -81,7 +86,9 @@ class Conv2d final : public Layer<T, D> {
   }
 
  private:
-  [[nodiscard]] Conv2dOptions settings() const { return {.stride = config_.stride, .padding = config_.padding}; }
+  [[nodiscard]] Conv2dOptions settings(bool relu = false) const {
+    return {.stride = config_.stride, .padding = config_.padding, .relu = relu, .algorithm = config_.algorithm};
+  }
   [[nodiscard]] const Tensor<T, D>& weight() const { return parameters_[0].value; }
   [[nodiscard]] View<const T, D> bias() const {
     return config_.bias ? parameters_[1].value.view() : View<const T, D>();

@@ -30,6 +30,12 @@ class Dropout : public Layer<T, D> {
     return only_input("dropout", inputs);
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
+
+  [[nodiscard]] std::size_t state_bytes(const Shape& output, Mode mode, bool /*backward*/) const override {
+    return mode == Mode::train ? static_cast<std::size_t>(dropout_mask_shape(output).size()) * sizeof(std::int32_t) : 0;
+  }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     if (pass.mode == Mode::evaluate) {
       pass.state.indices.resize(Shape{0});

@@ -15,10 +15,16 @@ class Flatten : public Layer<T, D> {
     return {only_input("flatten", inputs).size()};
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override {
+    return {.inputs = false, .output = false, .in_place = true};
+  }
+
   void forward(const ForwardArguments<T, D>& pass) const override { copy(pass.inputs[0], pass.output); }
 
   void backward(const BackwardArguments<T, D>& pass) override {
-    if (pass.input_gradients[0].data() != nullptr) copy(pass.output_gradient, pass.input_gradients[0]);
+    const View<T, D> gradient = pass.input_gradients[0];
+    if (gradient.data() != nullptr && gradient.data() != pass.output_gradient.data())
+      copy(pass.output_gradient, gradient);
   }
 };
 

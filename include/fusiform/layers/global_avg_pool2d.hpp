@@ -15,6 +15,8 @@ class GlobalAvgPool2d : public Layer<T, D> {
     return global_avg_pool2d_output_shape(only_input("global_avg_pool2d", inputs).batched(1)).without_batch();
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     global_avg_pool2d_forward(pass.inputs[0], pass.output);
   }

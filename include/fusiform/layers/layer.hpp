@@ -32,17 +32,27 @@ struct ForwardArguments {
   View<T, D> output;                         ///< of shape output_shape(), batched; to be overwritten
   LayerState<T, D>& state;
   Mode mode = Mode::evaluate;
-  Rng rng{0};  ///< this layer's own random stream in this pass
+  Rng rng{0};            ///< this layer's own random stream in this pass
+  bool relu = false;     ///< end with max(., 0); only asked of layers that `can_end_with_relu`
+  bool backward = true;  ///< false: no backward pass follows, the state need hold nothing for it
 };
 
 template <Scalar T, Device D>
 struct BackwardArguments {
-  std::span<const View<const T, D>> inputs;     ///< as in the forward pass
-  View<const T, D> output;                      ///< what the forward pass wrote
+  std::span<const View<const T, D>> inputs;     ///< as in the forward pass; see BackwardNeeds
+  View<const T, D> output;                      ///< what the forward pass wrote; see BackwardNeeds
   View<const T, D> output_gradient;             ///< d loss / d output
   std::span<const View<T, D>> input_gradients;  ///< to be overwritten; a view with data() == nullptr is not wanted
   LayerState<T, D>& state;                      ///< what the forward pass left
   bool parameter_gradients = true;              ///< false: leave Parameter::gradient alone (frozen layer)
+};
+
+/// What a backward pass reads of the forward pass's values. A network gives memory that is not needed to others: the
+/// view then has its shape and data() == nullptr.
+struct BackwardNeeds {
+  bool inputs = true;
+  bool output = true;
+  bool in_place = false;  ///< the first input's gradient may be written where the output's gradient lies
 };
 
 template <Scalar T, Device D>
@@ -72,6 +82,18 @@ class Layer {
   /// Fills the learned tensors with starting values (spec: convolutions Kaiming-normal by fan-out, linear layers
   /// N(0, 0.01^2), biases 0, batch-norm scales 1).
   virtual void initialize(Rng /*rng*/) {}
+
+  /// What `backward` reads. The default is always right; saying less saves memory.
+  [[nodiscard]] virtual BackwardNeeds backward_needs() const { return {}; }
+
+  /// Whether `forward` can put out max(., 0) of its values at once. A network then leaves it the work of a ReLU that
+  /// is its only reader, and the layer's own values are never stored: so `backward` must not need its output.
+  [[nodiscard]] virtual bool can_end_with_relu() const { return false; }
+
+  /// Bytes that a pass leaves in the state, for an output of shape `output` (with its batch). For predictions only.
+  [[nodiscard]] virtual std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const {
+    return 0;
+  }
 
   /// Called once after each training forward pass. Batch norm takes its running statistics from the state here.
   virtual void update_statistics(const LayerState<T, D>& /*state*/) {}

@@ -41,6 +41,8 @@ class Linear final : public Layer<T, D> {
     return linear_output_shape(inputs[0].batched(1), weight().shape()).without_batch();
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     linear_forward<T, D>(pass.inputs[0], weight(), bias(), pass.output);
   }

@@ -6,7 +6,8 @@
 
 namespace fusiform {
 
-/// Maximum over a sliding window: (H, W, C) to (H', W', C). The state holds where each maximum was.
+/// Maximum over a sliding window: (H, W, C) to (H', W', C). For a backward pass the state holds where each maximum
+/// was.
 template <Scalar T, Device D>
 class MaxPool2d : public Layer<T, D> {
  public:
@@ -27,7 +28,17 @@ class MaxPool2d : public Layer<T, D> {
     return max_pool2d_output_shape(only_input("max_pool2d", inputs).batched(1), options_).without_batch();
   }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
+
+  [[nodiscard]] std::size_t state_bytes(const Shape& output, Mode /*mode*/, bool backward) const override {
+    return backward ? static_cast<std::size_t>(output.size()) * sizeof(std::int32_t) : 0;
+  }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
+    if (!pass.backward) {
+      max_pool2d_forward(pass.inputs[0], options_, pass.output, {});
+      return;
+    }
     pass.state.indices.resize(pass.output.shape());
     max_pool2d_forward(pass.inputs[0], options_, pass.output, pass.state.indices.view());
   }

@@ -13,6 +13,8 @@ class Relu : public Layer<T, D> {
   [[nodiscard]] std::string kind() const override { return "relu"; }
   [[nodiscard]] Shape output_shape(std::span<const Shape> inputs) const override { return only_input("relu", inputs); }
 
+  [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = true}; }
+
   void forward(const ForwardArguments<T, D>& pass) const override { relu_forward(pass.inputs[0], pass.output); }
 
   void backward(const BackwardArguments<T, D>& pass) override {

@@ -1,38 +1,134 @@
 #pragma once
-/// What a pass through a network leaves behind. Kept outside the network: several threads run one network at once.
+/// The memory of passes through a network. Kept outside the network: several threads run one network at once.
 
+#include <cstddef>
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <fusiform/core/tensor.hpp>
-#include <fusiform/layers/layer.hpp>
+#include <fusiform/nets/pass_plan.hpp>
 
 namespace fusiform {
 
-/// One slot per node. Memory is kept from pass to pass, so that equal batches allocate nothing after the first.
 template <Scalar T, Device D>
-struct Activations {
-  std::vector<Tensor<T, D>> values;      ///< a node's output
-  std::vector<LayerState<T, D>> states;  ///< what a node's layer keeps for its backward pass
-  std::vector<Tensor<T, D>> gradients;   ///< d loss / d value, after `Network::backward`
-  std::vector<Tensor<T, D>> scratch;     ///< gradients on their way into a sum over several readers
-  /// Values that somebody else owns, above all the input's images. Optional, as an empty batch has no data either.
-  std::vector<std::optional<View<const T, D>>> borrowed;
+class Network;
 
-  void prepare(std::size_t nodes) {
-    values.resize(nodes);
-    states.resize(nodes);
-    gradients.resize(nodes);
-    borrowed.resize(nodes);
+/// Values, gradients and layer states of the last pass. They share one block of memory, laid out once per kind of pass
+/// and kept from pass to pass: passes of equal kind and batch allocate nothing after the first. To be used by one
+/// thread at a time; with another network it starts afresh.
+template <Scalar T, Device D>
+class Activations {
+ public:
+  /// A node's value after a forward pass, valid until the next one: of the target, of a node in `PassOptions::keep`, or
+  /// of a lent one. Throws ConfigError for others: their memory may hold something else by now, or the layer and the
+  /// ReLU behind it were computed at once.
+  [[nodiscard]] View<const T, D> value(NodeId node) const {
+    if (is_lent(node)) return *loans_[node];
+    if (!has_plan() || !plan().keeps(node) || plan().value_offsets.at(node) < 0) refuse("value", node);
+    return planned_value(node);
   }
 
-  /// A node's value: borrowed if there is a loan, else its own.
-  [[nodiscard]] View<const T, D> value(std::size_t node) const {
-    return borrowed[node] ? *borrowed[node] : values[node].view();
+  /// d loss / d value of a node in `PassOptions::keep`, after a backward pass. Throws ConfigError for others.
+  [[nodiscard]] View<const T, D> gradient(NodeId node) const {
+    if (!backward_done_ || !plan().keeps(node) || plan().gradient_offsets.at(node) < 0) refuse("gradient", node);
+    return planned(plan().gradient_offsets[node], node);
   }
 
-  /// Takes a node's value from `view`, which must outlive the use (and a backward pass).
-  void borrow(std::size_t node, View<const T, D> view) { borrowed[node] = view; }
+  /// Takes a node's value from `view` in `Network::compute`; it must outlive the use (and a backward pass). Loans end
+  /// with the next `Network::forward`. Throws ConfigError for a view into this object's own memory, which will be
+  /// overwritten.
+  void borrow(NodeId node, View<const T, D> view) {
+    const std::less<const T*> before;
+    const T* begin = memory_.data();
+    if (view.size() > 0 && !before(view.data(), begin) && before(view.data(), begin + memory_.capacity()))
+      throw ConfigError(
+          "activations: expected a lent value outside of their own memory; copy it, or use another object");
+    if (loans_.size() <= node) loans_.resize(node + 1);
+    loans_[node] = view;
+  }
+
+  /// Bytes held now, layer states included.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    std::size_t total = static_cast<std::size_t>(memory_.capacity()) * sizeof(T);
+    for (const LayerState<T, D>& state : states_) {
+      total += static_cast<std::size_t>(state.indices.size()) * sizeof(std::int32_t);
+      for (const Tensor<T, D>& value : state.values) total += static_cast<std::size_t>(value.size()) * sizeof(T);
+    }
+    return total;
+  }
+
+ private:
+  friend class Network<T, D>;
+
+  [[nodiscard]] bool is_lent(NodeId node) const noexcept { return node < loans_.size() && loans_[node].has_value(); }
+  [[nodiscard]] bool has_plan() const noexcept { return current_ < plans_.size(); }
+  [[nodiscard]] const PassPlan& plan() const noexcept { return plans_[current_]; }
+
+  [[noreturn]] void refuse(const char* what, NodeId node) const {
+    const bool known = has_plan() && node < plan().nodes.size();
+    throw ConfigError(text("activations: the ", what, " of ",
+                           known ? "layer '" + plan().nodes[node].name + "'" : "node ", known ? "" : text(node),
+                           " was not kept by the last pass; expected its target or a node of PassOptions::keep"));
+  }
+
+  [[nodiscard]] View<T, D> planned(Index offset, NodeId node) const {
+    const Shape shape = plan().nodes[node].shape.batched(batch_);
+    return offset < 0 ? View<T, D>(nullptr, shape) : View<T, D>(memory_.data() + offset * batch_, shape);
+  }
+  [[nodiscard]] View<const T, D> planned_value(NodeId node) const {
+    return is_lent(node) ? *loans_[node] : View<const T, D>(planned(plan().value_offsets[node], node));
+  }
+
+  /// Forgets what belongs to another network; a filter that a layer has prepared for later passes, for example.
+  void attach(std::uint64_t structure, std::size_t nodes) {
+    loans_.resize(nodes);
+    if (structure == structure_) return;
+    structure_ = structure;
+    plans_.clear();
+    states_.clear();
+    states_.resize(nodes);
+  }
+
+  /// Whether a plan is for this pass, given the loans.
+  [[nodiscard]] bool fits(const PassKey& key, NodeId target, bool backward, const std::vector<NodeId>& keep) const {
+    if (key.target != target || key.backward != backward || key.keep != keep) return false;
+    for (NodeId node = 0; node < loans_.size(); ++node)
+      if (key.lent[node] != loans_[node].has_value()) return false;
+    return true;
+  }
+
+  /// Makes `current_` the plan of this pass. `make` makes one from its key if there is none yet.
+  template <class Make>
+  void select_plan(NodeId target, bool backward, const std::vector<NodeId>& keep, const Make& make) {
+    for (current_ = 0; current_ < plans_.size(); ++current_)
+      if (fits(plans_[current_].key, target, backward, keep)) return;
+    PassKey key{.target = target, .backward = backward, .keep = keep, .lent = {}};
+    for (const auto& loan : loans_) key.lent.push_back(loan.has_value());
+    plans_.push_back(make(std::move(key)));
+  }
+
+  /// Makes room for the current plan.
+  void start(Index batch) {
+    batch_ = batch;
+    backward_done_ = false;
+    const Index size = plan().size * batch;
+    if (size <= memory_.capacity()) return;
+    memory_ = Storage<T, D>();  // frees the old block before the new one is taken
+    memory_ = Storage<T, D>(size);
+  }
+
+  std::uint64_t structure_ = 0;  // of the network; 0: none yet
+  std::vector<PassPlan> plans_;
+  std::size_t current_ = 0;  // in plans_
+  Index batch_ = 0;
+  bool backward_done_ = false;
+  Storage<T, D> memory_;
+  std::vector<LayerState<T, D>> states_;                // one per node
+  std::vector<std::optional<View<const T, D>>> loans_;  // one per node
+  std::vector<View<const T, D>> inputs_;                // of the layer that is running
+  std::vector<View<T, D>> input_gradients_;
 };
 
 }  // namespace fusiform

@@ -1,21 +1,25 @@
 #pragma once
 /// A network: named layers in topological order, each of which names the layers it reads.
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include <fusiform/layers/layer.hpp>
+#include <fusiform/layers/relu.hpp>
 #include <fusiform/nets/activations.hpp>
+#include <fusiform/nets/pass_plan.hpp>
 #include <fusiform/ops/accumulate.hpp>
+#include <fusiform/ops/fill.hpp>
 
 namespace fusiform {
-
-/// Position of a node in its network. Node 0 is the input.
-using NodeId = std::size_t;
 
 template <Scalar T, Device D>
 struct Node {
@@ -57,6 +61,7 @@ class Network {
       throw ShapeError(text("layer '", node.name, "': ", error.what()));
     }
     nodes_.push_back(std::move(node));
+    structure_ = new_structure();
     return nodes_.size() - 1;
   }
 
@@ -128,53 +133,67 @@ class Network {
     return dependent;
   }
 
-  /// Computes the nodes that `target` needs for a batch of images (N, H, W, C), and returns its value.
-  /// `rng` is the pass's random stream; each layer gets its own from it. Throws ShapeError for wrong images.
-  View<const T, D> forward(In<T, D> images, NodeId target, Activations<T, D>& activations, Mode mode = Mode::evaluate,
-                           Rng rng = Rng(0)) const {
+  /// Computes the nodes that `target` needs for a batch of images (N, H, W, C), and returns its value, which stays
+  /// where it is until the next pass. Throws ShapeError for wrong images.
+  View<const T, D> forward(In<T, D> images, NodeId target, Activations<T, D>& activations,
+                           const PassOptions& options = {}) const {
     require_equal("network input", "image", image_shape(), images.shape().without_batch());
-    activations.prepare(nodes_.size());
-    activations.borrowed.assign(nodes_.size(), std::nullopt);
+    for (auto& loan : activations.loans_) loan.reset();
     activations.borrow(0, images);
-    const std::vector<bool> needed = needed_for(target);
-    for (NodeId id = 1; id <= target; ++id)
-      if (needed[id]) compute(id, images.shape()[0], activations, mode, rng);
+    return compute(target, activations, options);
+  }
+
+  /// Computes `target` from the values that `activations` have borrowed, which are taken as they are: with a changed
+  /// value of one node, only what lies behind it is computed (see suffix_frontier). All of one batch.
+  /// Throws ConfigError if something is missing, ShapeError if a borrowed value does not fit.
+  View<const T, D> compute(NodeId target, Activations<T, D>& activations, const PassOptions& options = {}) const {
+    activations.attach(structure_, nodes_.size());
+    const bool backward = options.backward || options.mode == Mode::train;
+    activations.select_plan(target, backward, options.keep, [&](PassKey key) { return plan_pass(std::move(key)); });
+    activations.start(borrowed_batch(activations));
+    for (const PassStep& step : activations.plan().steps) run(step, activations, options);
     return activations.value(target);
   }
 
-  /// Computes one node from the values of its inputs for `batch` images. The step that `forward` repeats.
-  void compute(NodeId id, Index batch, Activations<T, D>& activations, Mode mode = Mode::evaluate,
-               Rng rng = Rng(0)) const {
-    const Node<T, D>& node = nodes_[id];
-    activations.values[id].resize(node.shape.batched(batch));
-    const std::vector<View<const T, D>> inputs = input_values(node, activations);
-    node.layer->forward({.inputs = inputs,
-                         .output = activations.values[id].view(),
-                         .state = activations.states[id],
-                         .mode = mode,
-                         .rng = rng.stream(std::uint64_t{id})});
-  }
-
-  /// After `forward(..., Mode::train)` to the same target: batch norms take up the statistics of the batch.
-  void update_statistics(NodeId target, const Activations<T, D>& activations) {
-    const std::vector<bool> needed = needed_for(target);
-    for (NodeId id = 1; id <= target; ++id)
-      if (needed[id]) nodes_[id].layer->update_statistics(activations.states[id]);
-  }
-
-  /// After `forward` to `target`: overwrites every parameter's gradient (zero where `target` does not depend on the
-  /// parameter) and, if asked, leaves the images' gradient in `activations.gradients[0]`.
-  void backward(NodeId target, In<T, D> target_gradient, Activations<T, D>& activations, bool image_gradient = false) {
-    const std::vector<bool> needed = needed_for(target);
-    std::vector<bool> written(nodes_.size(), false);
-    for (NodeId id = nodes_.size() - 1; id > 0; --id) {
-      if (!needed[id]) {
-        for (Parameter<T, D>& parameter : nodes_[id].layer->parameters()) parameter.gradient.fill(T{});
-        continue;
-      }
-      backward_node(id, id == target ? target_gradient : activations.gradients[id].view(), activations, written,
-                    image_gradient);
+  /// Bytes that such a pass of images takes in its Activations: values, gradients, and what layers note down. Not
+  /// counted: the parameters, and working memory of the kernels, which all passes and networks share.
+  [[nodiscard]] std::size_t pass_bytes(NodeId target, Index batch, const PassOptions& options = {}) const {
+    const bool backward = options.backward || options.mode == Mode::train;
+    PassKey key{.target = target, .backward = backward, .keep = options.keep, .lent = {}};
+    key.lent.assign(nodes_.size(), false);
+    key.lent[0] = true;
+    const PassPlan plan = plan_pass(std::move(key));
+    std::size_t bytes = static_cast<std::size_t>(plan.size * batch) * sizeof(T);
+    for (const PassStep& step : plan.steps) {
+      const Node<T, D>& node = nodes_[step.node];
+      bytes += node.layer->state_bytes(node.shape.batched(batch), options.mode, backward);
     }
+    return bytes;
+  }
+
+  /// After a training pass to `target`: batch norms take up the statistics of the batch.
+  void update_statistics(NodeId target, const Activations<T, D>& activations) {
+    require_pass(target, activations);
+    for (const BackwardStep& step : activations.plan().backward_steps)
+      nodes_[step.node].layer->update_statistics(activations.states_[step.node]);
+  }
+
+  /// After a forward pass to `target` that allows it: overwrites every parameter's gradient (zero where `target` does
+  /// not depend on the parameter, or on borrowed values only) and leaves the gradients of `PassOptions::keep`.
+  /// The pass's other values are gone then. Throws ConfigError if there was no such pass.
+  void backward(NodeId target, In<T, D> target_gradient, Activations<T, D>& activations) {
+    require_pass(target, activations);
+    require_setting(!activations.backward_done_, "network", "a forward pass before each backward pass", "none");
+    require_equal("network", "gradient of the target", nodes_[target].shape.batched(activations.batch_),
+                  target_gradient.shape());
+    NodeId next = nodes_.size() - 1;
+    for (const BackwardStep& step : activations.plan().backward_steps) {
+      clear_gradients(step.node + 1, next);
+      run_backward(step, target_gradient, activations);
+      next = step.node - 1;
+    }
+    clear_gradients(1, next);
+    activations.backward_done_ = true;
   }
 
   /// All learned and recorded tensors, in the order of the nodes.
@@ -204,41 +223,98 @@ class Network {
     return !name.empty() && (node.name == name || node.alias == name);
   }
 
-  [[nodiscard]] std::vector<View<const T, D>> input_values(const Node<T, D>& node,
-                                                           const Activations<T, D>& activations) const {
-    std::vector<View<const T, D>> inputs;
-    inputs.reserve(node.inputs.size());
-    for (const NodeId input : node.inputs) inputs.push_back(activations.value(input));
-    return inputs;
+  /// A number that no other structure has, in this process.
+  static std::uint64_t new_structure() noexcept {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
   }
 
-  /// `written` says which gradients hold something already: a node with several readers gets the sum.
-  void backward_node(NodeId id, In<T, D> output_gradient, Activations<T, D>& activations, std::vector<bool>& written,
-                     bool image_gradient) {
-    Node<T, D>& node = nodes_[id];
-    const std::vector<View<const T, D>> inputs = input_values(node, activations);
-    std::vector<View<T, D>> gradients(node.inputs.size());
-    std::vector<bool> is_summand(node.inputs.size(), false);
-    if (activations.scratch.size() < node.inputs.size()) activations.scratch.resize(node.inputs.size());
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const NodeId input = node.inputs[i];
-      if (input == 0 && !image_gradient) continue;
-      is_summand[i] = written[input];
-      Tensor<T, D>& target = is_summand[i] ? activations.scratch[i] : activations.gradients[input];
-      target.resize(inputs[i].shape());
-      gradients[i] = target.view();
-      written[input] = true;
+  [[nodiscard]] PassPlan plan_pass(PassKey key) const {
+    std::vector<PassNode> nodes;
+    for (const Node<T, D>& node : nodes_) {
+      PassNode planned{.name = node.name, .inputs = node.inputs, .shape = node.shape, .needs = {}};
+      if (node.layer != nullptr) {
+        const Layer<T, D>& layer = *node.layer;
+        planned.is_relu = typeid(layer) == typeid(Relu<T, D>);  // a class derived from it may compute something else
+        planned.can_end_with_relu = layer.can_end_with_relu();
+        planned.needs = layer.backward_needs();
+      }
+      nodes.push_back(std::move(planned));
     }
-    node.layer->backward({.inputs = inputs,
-                          .output = activations.value(id),
-                          .output_gradient = output_gradient,
-                          .input_gradients = gradients,
-                          .state = activations.states[id]});
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (is_summand[i]) accumulate(gradients[i], activations.gradients[node.inputs[i]].view());
+    return detail::PassPlanner(std::move(key), std::move(nodes), storage_alignment / sizeof(T)).run();
+  }
+
+  /// The batch of the borrowed values.
+  [[nodiscard]] Index borrowed_batch(const Activations<T, D>& activations) const {
+    std::optional<Index> batch;
+    for (NodeId id = 0; id < nodes_.size(); ++id) {
+      if (!activations.is_lent(id)) continue;
+      const Shape& shape = activations.loans_[id]->shape();
+      if (!batch) batch = shape.rank() == 0 ? 0 : shape[0];
+      if (!(shape == nodes_[id].shape.batched(*batch)))
+        throw ShapeError(text("network: value lent for '", nodes_[id].name, "': expected ",
+                              nodes_[id].shape.batched(*batch), ", got ", shape));
+    }
+    return batch.value_or(0);
+  }
+
+  void run(const PassStep& step, Activations<T, D>& activations, const PassOptions& options) const {
+    const Node<T, D>& node = nodes_[step.node];
+    activations.inputs_.clear();
+    for (const NodeId input : node.inputs) activations.inputs_.push_back(activations.planned_value(input));
+    node.layer->forward({.inputs = activations.inputs_,
+                         .output = activations.planned(activations.plan().value_offsets[step.result], step.node),
+                         .state = activations.states_[step.node],
+                         .mode = options.mode,
+                         .rng = options.rng.stream(std::uint64_t{step.node}),
+                         .relu = step.result != step.node,
+                         .backward = activations.plan().key.backward});
+  }
+
+  void require_pass(NodeId target, const Activations<T, D>& activations) const {
+    const bool is_there = activations.structure_ == structure_ && activations.has_plan() &&
+                          activations.plan().key.target == target && activations.plan().key.backward;
+    if (!is_there)
+      throw ConfigError(text("network: expected a forward pass to layer '", nodes_.at(target).name,
+                             "' before, in training or with PassOptions::backward"));
+  }
+
+  /// Parameters of nodes first to last: no gradient.
+  void clear_gradients(NodeId first, NodeId last) {
+    for (NodeId id = first; id <= last; ++id)
+      for (Parameter<T, D>& parameter : nodes_[id].layer->parameters()) fill(T{}, parameter.gradient.view());
+  }
+
+  void run_backward(const BackwardStep& step, In<T, D> target_gradient, Activations<T, D>& activations) {
+    Node<T, D>& node = nodes_[step.node];
+    const PassPlan& plan = activations.plan();
+    const BackwardNeeds& needs = plan.nodes[step.node].needs;
+    const auto value = [&](NodeId id, bool is_needed) {
+      const View<const T, D> view = activations.planned_value(id);
+      return is_needed ? view : View<const T, D>(nullptr, view.shape());
+    };
+    activations.inputs_.clear();
+    activations.input_gradients_.clear();
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      activations.inputs_.push_back(value(node.inputs[i], needs.inputs));
+      activations.input_gradients_.push_back(activations.planned(step.inputs[i].offset, node.inputs[i]));
+    }
+    node.layer->backward(
+        {.inputs = activations.inputs_,
+         .output = value(step.node, needs.output),
+         .output_gradient = step.node == plan.key.target
+                                ? target_gradient
+                                : View<const T, D>(activations.planned(plan.gradient_offsets[step.node], step.node)),
+         .input_gradients = activations.input_gradients_,
+         .state = activations.states_[step.node]});
+    for (std::size_t i = 0; i < node.inputs.size(); ++i)
+      if (step.inputs[i].is_summand)
+        accumulate(activations.input_gradients_[i],
+                   activations.planned(plan.gradient_offsets[node.inputs[i]], node.inputs[i]));
   }
 
   std::vector<Node<T, D>> nodes_;
+  std::uint64_t structure_ = new_structure();
 };
 
 }  // namespace fusiform

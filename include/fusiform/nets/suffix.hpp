@@ -8,32 +8,23 @@
 
 namespace fusiform {
 
-/// To get `target` for a changed value of `site`: compute `steps` in order; they read the site, each other, and the
-/// `frontier`, whose values do not depend on the site (the other branch of a residual addition).
-struct Suffix {
-  NodeId site;
-  NodeId target;
-  std::vector<NodeId> steps;
-  std::vector<NodeId> frontier;
-};
-
+/// Nodes that the part between `site` and `target` reads beside the site: their values do not depend on it (the other
+/// branch of a residual addition). With these and the site borrowed, `Network::compute` runs that part and no more.
 /// Throws ConfigError if `target` does not depend on `site`.
 template <Scalar T, Device D>
-[[nodiscard]] Suffix suffix_behind(const Network<T, D>& network, NodeId site, NodeId target) {
+[[nodiscard]] std::vector<NodeId> suffix_frontier(const Network<T, D>& network, NodeId site, NodeId target) {
   const std::vector<bool> dependent = network.dependent_on(site);
   const std::vector<bool> needed = network.needed_for(target);
   if (!dependent[target])
     throw ConfigError(
         text("layer '", network.node(target).name, "' does not depend on layer '", network.node(site).name, "'"));
-  Suffix suffix{site, target, {}, {}};
+  std::vector<NodeId> frontier;
   for (NodeId id = site + 1; id <= target; ++id) {
     if (!dependent[id] || !needed[id]) continue;
-    suffix.steps.push_back(id);
     for (const NodeId input : network.node(id).inputs)
-      if (!dependent[input] && std::count(suffix.frontier.begin(), suffix.frontier.end(), input) == 0)
-        suffix.frontier.push_back(input);
+      if (!dependent[input] && std::count(frontier.begin(), frontier.end(), input) == 0) frontier.push_back(input);
   }
-  return suffix;
+  return frontier;
 }
 
 }  // namespace fusiform

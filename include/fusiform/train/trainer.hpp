@@ -107,7 +107,8 @@ class Trainer {
     labels_.clear();
     for (const Index label : batch.labels) labels_.push_back(label - stream.first_class);
     const Rng rng = rng_.stream(static_cast<std::uint64_t>(epoch)).stream(static_cast<std::uint64_t>(step)).stream(s);
-    const View<const T, Cpu> logits = network_.forward(batch.images, stream.head, activations_, Mode::train, rng);
+    const View<const T, Cpu> logits =
+        network_.forward(batch.images, stream.head, activations_, {.mode = Mode::train, .rng = rng});
     Outcomes<T> outcomes(static_cast<Index>(labels_.size()));
     record_outcomes<T>(logits, labels_, 0, outcomes);
     if (!std::isfinite(outcomes.mean_loss()))
