@@ -84,6 +84,8 @@ inline Measurement measure(const Problem& problem, const std::vector<std::string
     Row row{.label = implementations[i].label, .duration = median(rounds.durations[i])};
     row.counters["GFLOP/s"] = problem.flop() / row.duration.seconds * 1e-9;
     row.counters["percent_of_peak"] = 100 * part_of_peak(rounds, i, problem.flop());
+    row.counters["processor_percent_of_peak"] =
+        100 * part_of_peak(rounds, i, problem.flop(), &Duration::processor_seconds);
     if (onednn && implementations[i].name.starts_with("fusiform")) {
       row.counters["ratio_to_onednn"] = paired_ratio(rounds, *onednn, i);
       row.counters["processor_ratio_to_onednn"] = paired_ratio(rounds, *onednn, i, &Duration::processor_seconds);

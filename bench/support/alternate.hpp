@@ -21,22 +21,24 @@ struct RoundSettings {
 /// Does the work once and returns what that took; by whatever process.
 using Measure = std::function<Duration()>;
 
-/// How long each implementation took in each round, and the multiply-add peak (FLOP/s) around the round.
+/// How long each implementation took in each round, and the multiply-add peak around the round.
 struct Rounds {
   std::vector<std::vector<Duration>> durations;  ///< [implementation][round], per call
-  std::vector<double> peaks;                     ///< [round]
+  std::vector<Peak> peaks;                       ///< [round]
 };
 
 /// first, second, ..., peak, first, second, ..., peak, ...
 inline Rounds alternate(const std::vector<Measure>& implementations, const RoundSettings& settings) {
   Rounds rounds{.durations = std::vector<std::vector<Duration>>(implementations.size()), .peaks = {}};
-  double peak_before = measure_peak();
+  Peak before = measure_peak();
   double passed = 0;
   const auto run_round = [&] {
     for (std::size_t i = 0; i < implementations.size(); ++i) rounds.durations[i].push_back(implementations[i]());
-    const double peak_after = measure_peak();
-    rounds.peaks.push_back((peak_before + peak_after) / 2);
-    peak_before = peak_after;
+    const Peak after = measure_peak();
+    rounds.peaks.push_back({before.flop + after.flop,
+                            {before.duration.seconds + after.duration.seconds,
+                             before.duration.processor_seconds + after.duration.processor_seconds}});
+    before = after;
   };
   for (Index round = 0; round < settings.rounds || passed < settings.seconds; ++round)
     passed += time_of(run_round).seconds;
@@ -65,11 +67,14 @@ inline double paired_ratio(const Rounds& rounds, std::size_t numerator, std::siz
   return median(std::move(ratios));
 }
 
-/// Median over the rounds of the part of the peak that `flop` operations a call are.
-inline double part_of_peak(const Rounds& rounds, std::size_t implementation, double flop) {
+/// Median over the rounds of the part of the peak that `flop` operations a call are, a second on the clock or of
+/// processor time.
+inline double part_of_peak(const Rounds& rounds, std::size_t implementation, double flop,
+                           double Duration::*seconds = &Duration::seconds) {
   std::vector<double> parts;
   for (std::size_t round = 0; round < rounds.peaks.size(); ++round)
-    parts.push_back(flop / rounds.durations[implementation][round].seconds / rounds.peaks[round]);
+    parts.push_back(flop / rounds.durations[implementation][round].*seconds /
+                    (rounds.peaks[round].flop / rounds.peaks[round].duration.*seconds));
   return median(std::move(parts));
 }
 

@@ -28,14 +28,19 @@ float multiply_add_loop(Index steps) {
   return total;
 }
 
-/// FLOP per second of all threads together, measured for a few milliseconds.
-inline double measure_peak() {
+/// FLOP of all threads together in a few milliseconds, and what they took.
+struct Peak {
+  double flop = 0;
+  Duration duration;
+};
+
+inline Peak measure_peak() {
   constexpr int chains = simd::registers == 32 ? 24 : 12;
   constexpr Index steps = 1'000'000;
   const Index threads = thread_count();
-  const Duration time = time_of(
+  const Duration duration = time_of(
       [&] { parallel_for(threads, [&](Index) { ::benchmark::DoNotOptimize(multiply_add_loop<chains>(steps)); }); });
-  return 2.0 * chains * simd::lanes<float> * static_cast<double>(steps * threads) / time.seconds;
+  return {2.0 * chains * simd::lanes<float> * static_cast<double>(steps * threads), duration};
 }
 
 }  // namespace fusiform::bench
