@@ -1,13 +1,14 @@
 #pragma once
-/// The convolutions of oneDNN 2 (Apache-2.0, https://github.com/oneapi-src/oneDNN), through its C++ interface. It may
-/// choose every memory layout; reorders between its layouts and ours are not measured. Of the algorithms for which it
-/// can create a primitive the fastest is taken.
+/// The convolutions of oneDNN 2 or 3 (Apache-2.0, https://github.com/oneapi-src/oneDNN), through its C++ interface. It
+/// may choose every memory layout; reorders between its layouts and ours are not measured. Of the algorithms for which
+/// it can create a primitive the fastest is taken.
 
 #include <algorithm>
 #include <dnnl.hpp>
 #include <limits>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -49,22 +50,24 @@ inline std::string version() {
   return text(version->major, ".", version->minor, ".", version->patch, ", ", instructions);
 }
 
-/// A tensor of ours as oneDNN sees it: dimensions in its order, elements where they are. oneDNN's type has no
-/// read-only form; operands are only read.
+/// In oneDNN's order of dimensions, which has channels second.
+inline dnnl::memory::dims dims(const Shape& shape) {
+  if (shape.rank() == 1) return {shape[0]};
+  return {shape[0], shape[3], shape[1], shape[2]};
+}
+
+/// A tensor of ours as oneDNN sees it. oneDNN's type has no read-only form; operands are only read.
 inline dnnl::memory wrap(const Tensor<float, Cpu>& tensor) {
-  const Shape& shape = tensor.shape();
   using Tag = dnnl::memory::format_tag;
-  const bool is_bias = shape.rank() == 1;
-  const dnnl::memory::dims dims =
-      is_bias ? dnnl::memory::dims{shape[0]} : dnnl::memory::dims{shape[0], shape[3], shape[1], shape[2]};
   // (N, H, W, C) and (out, kernel_h, kernel_w, in) are the same order of four dimensions.
-  const dnnl::memory::desc description(dims, dnnl::memory::data_type::f32, is_bias ? Tag::a : Tag::acdb);
+  const dnnl::memory::desc description(dims(tensor.shape()), dnnl::memory::data_type::f32,
+                                       tensor.shape().rank() == 1 ? Tag::a : Tag::acdb);
   return {description, engine(), const_cast<float*>(tensor.data())};  // NOLINT(cppcoreguidelines-pro-type-const-cast)
 }
 
 /// The same dimensions in whatever layout the primitive prefers.
 inline dnnl::memory::desc any_layout(const Tensor<float, Cpu>& tensor) {
-  return {wrap(tensor).get_desc().dims(), dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
+  return {dims(tensor.shape()), dnnl::memory::data_type::f32, dnnl::memory::format_tag::any};
 }
 
 inline dnnl::memory reordered(dnnl::memory from, const dnnl::memory::desc& to) {
@@ -86,18 +89,41 @@ struct Candidate {
   }
 };
 
-/// Throws dnnl::error if there is no such primitive.
-inline dnnl::convolution_forward::primitive_desc forward_description(const Problem& problem, dnnl::algorithm algorithm,
-                                                                     dnnl::prop_kind kind) {
-  const dnnl::memory::dims strides{problem.shape.stride, problem.shape.stride};
-  const dnnl::memory::dims padding{problem.shape.padding, problem.shape.padding};
-  return {{kind, algorithm, any_layout(problem.x), any_layout(problem.weight), wrap(problem.bias).get_desc(),
-           any_layout(problem.y), strides, padding, padding},
-          engine()};
+/// What a primitive of the type needs, from the arguments of its description and, for a gradient, from the description
+/// of the forward pass. Throws dnnl::error if there is no such primitive.
+template <class Convolution, class... Forward, class... Arguments>
+typename Convolution::primitive_desc describe(const std::tuple<Forward...>& forward, const Arguments&... arguments) {
+  return std::apply(
+      [&](const Forward&... hint) {
+#if DNNL_VERSION_MAJOR >= 3
+        return typename Convolution::primitive_desc(engine(), arguments..., hint...);
+#else
+        return typename Convolution::primitive_desc(typename Convolution::desc(arguments...), engine(), hint...);
+#endif
+      },
+      forward);
+}
+
+inline dnnl::memory::dims strides(const Problem& problem) { return {problem.shape.stride, problem.shape.stride}; }
+inline dnnl::memory::dims padding(const Problem& problem) { return {problem.shape.padding, problem.shape.padding}; }
+
+inline dnnl::convolution_forward::primitive_desc describe_forward(const Problem& problem, dnnl::algorithm algorithm,
+                                                                  dnnl::prop_kind kind) {
+  return describe<dnnl::convolution_forward>(
+      std::tuple<>(), kind, algorithm, any_layout(problem.x), any_layout(problem.weight), wrap(problem.bias).get_desc(),
+      any_layout(problem.y), strides(problem), padding(problem), padding(problem));
+}
+
+/// Of one of the gradients.
+template <class Convolution>
+typename Convolution::primitive_desc describe_backward(const Problem& problem, dnnl::algorithm algorithm) {
+  return describe<Convolution>(std::tuple(describe_forward(problem, algorithm, dnnl::prop_kind::forward_training)),
+                               algorithm, any_layout(problem.x), any_layout(problem.weight), any_layout(problem.y),
+                               strides(problem), padding(problem), padding(problem));
 }
 
 inline Candidate forward(const Problem& problem, dnnl::algorithm algorithm, dnnl::prop_kind kind) {
-  const auto description = forward_description(problem, algorithm, kind);
+  const auto description = describe_forward(problem, algorithm, kind);
   return {description.impl_info_str(),
           dnnl::convolution_forward(description),
           {{DNNL_ARG_SRC, reordered(wrap(problem.x), description.src_desc())},
@@ -108,11 +134,7 @@ inline Candidate forward(const Problem& problem, dnnl::algorithm algorithm, dnnl
 }
 
 inline Candidate backward_input(const Problem& problem, dnnl::algorithm algorithm) {
-  const dnnl::memory::dims strides{problem.shape.stride, problem.shape.stride};
-  const dnnl::memory::dims padding{problem.shape.padding, problem.shape.padding};
-  const dnnl::convolution_backward_data::primitive_desc description(
-      {algorithm, any_layout(problem.x), any_layout(problem.weight), any_layout(problem.y), strides, padding, padding},
-      engine(), forward_description(problem, algorithm, dnnl::prop_kind::forward_training));
+  const auto description = describe_backward<dnnl::convolution_backward_data>(problem, algorithm);
   return {description.impl_info_str(),
           dnnl::convolution_backward_data(description),
           {{DNNL_ARG_DIFF_DST, reordered(wrap(problem.y), description.diff_dst_desc())},
@@ -122,11 +144,7 @@ inline Candidate backward_input(const Problem& problem, dnnl::algorithm algorith
 }
 
 inline Candidate backward_weight(const Problem& problem, dnnl::algorithm algorithm) {
-  const dnnl::memory::dims strides{problem.shape.stride, problem.shape.stride};
-  const dnnl::memory::dims padding{problem.shape.padding, problem.shape.padding};
-  const dnnl::convolution_backward_weights::primitive_desc description(
-      {algorithm, any_layout(problem.x), any_layout(problem.weight), any_layout(problem.y), strides, padding, padding},
-      engine(), forward_description(problem, algorithm, dnnl::prop_kind::forward_training));
+  const auto description = describe_backward<dnnl::convolution_backward_weights>(problem, algorithm);
   return {description.impl_info_str(),
           dnnl::convolution_backward_weights(description),
           {{DNNL_ARG_SRC, reordered(wrap(problem.x), description.src_desc())},
