@@ -91,6 +91,7 @@
 #include <fusiform/ops/fill.hpp>
 #include <fusiform/ops/filter_cache.hpp>
 #include <fusiform/ops/linear.hpp>
+#include <fusiform/ops/linear_options.hpp>
 #include <fusiform/ops/local_response_norm.hpp>
 #include <fusiform/ops/local_response_norm_options.hpp>
 #include <fusiform/ops/mask_channels.hpp>

@@ -18,9 +18,12 @@ struct Sizes {
   Index batch, in, out;
 };
 
-/// Around the tile (14 or 6 rows, 32/16/8 columns) and the blocks (256 or 128 deep, 224 or 96 rows).
-const std::vector<Sizes> all_sizes{{1, 1, 1},     {1, 600, 300}, {2, 17, 33},   {3, 256, 64},  {15, 40, 10},
-                                   {16, 257, 31}, {29, 8, 513},  {230, 70, 45}, {1100, 12, 9}, {0, 5, 6}};
+/// Around the tiles (4 images x 3 or 6 outputs; 1, 4 or 8 rows x 24 to 96 columns), the slices of a row (1024 or 512),
+/// the blocks of outputs (256) and of images (128, 512), and what is fetched ahead (32 rows; up to 8 tiles of images).
+const std::vector<Sizes> all_sizes{{1, 1, 1},     {1, 600, 300},  {2, 17, 33},   {3, 256, 64},  {15, 40, 10},
+                                   {16, 257, 31}, {29, 8, 513},   {230, 70, 45}, {1100, 12, 9}, {0, 5, 6},
+                                   {4, 1030, 7},  {5, 2048, 13},  {8, 100, 290}, {9, 97, 40},   {1, 33, 1},
+                                   {2, 1, 520},   {33, 1500, 20}, {40, 3, 1}};
 
 template <Scalar T>
 struct Problem {
@@ -141,11 +144,44 @@ TEST_CASE("linear: neither the threads nor the batch change a bit") {
     CHECK(same_bits(one.dx, three.dx));
     CHECK(same_bits(one.dw, three.dw));
     CHECK(same_bits(one.db, three.db));
-    if (s.batch == 0) continue;
-    Tensor<float, Cpu> last(Shape{1, s.out});
-    linear_forward<float, Cpu>(p.x.view().batch_range(s.batch - 1, 1), p.weight, p.bias, last.view());
-    CHECK(same_bits(last, Tensor<float, Cpu>(last.shape(), one.y.view().batch_range(s.batch - 1, 1).span())));
+    for (const Index part : {1, 2, 3, 4, 7}) {
+      if (part > s.batch) continue;
+      Tensor<float, Cpu> y(Shape{part, s.out});
+      Tensor<float, Cpu> dx(Shape{part, s.in});
+      linear_forward<float, Cpu>(p.x.view().batch_range(s.batch - part, part), p.weight, p.bias, y.view());
+      linear_backward_input<float, Cpu>(p.dy.view().batch_range(s.batch - part, part), p.weight, dx.view());
+      CHECK(same_bits(y, Tensor<float, Cpu>(y.shape(), one.y.view().batch_range(s.batch - part, part).span())));
+      CHECK(same_bits(dx, Tensor<float, Cpu>(dx.shape(), one.dx.view().batch_range(s.batch - part, part).span())));
+    }
   }
+}
+
+TEST_CASE("linear with ReLU is ReLU behind linear, bit for bit") {
+  for (const Sizes& s : all_sizes) {
+    CAPTURE(s.batch, s.in, s.out);
+    const Problem<float> p(s);
+    Tensor<float, Cpu> expected = poisoned_tensor<float>(p.dy.shape());
+    Tensor<float, Cpu> y = expected;
+    linear_forward<float, Cpu>(p.x, p.weight, p.bias, expected.view());
+    for (float& value : expected.span()) value = value < 0 ? 0 : value;
+    linear_forward<float, Cpu>(p.x, p.weight, p.bias, y.view(), {.relu = true});
+    CHECK(same_bits(y, expected));
+  }
+}
+
+TEST_CASE("linear without inputs is the bias, without a bias the product") {
+  const Problem<float> nothing({3, 0, 5});
+  Tensor<float, Cpu> y = poisoned_tensor<float>(Shape{3, 5});
+  linear_forward<float, Cpu>(nothing.x, nothing.weight, nothing.bias, y.view());
+  for (Index i = 0; i < y.size(); ++i) CHECK(y[i] == nothing.bias[i % 5]);
+  Problem<float> p({3, 7, 5});
+  linear_forward<float, Cpu>(p.x, p.weight, View<const float, Cpu>(), y.view());
+  p.bias.fill(0);
+  CHECK(same_bits(y, Results<float>(p).y));
+  Tensor<float, Cpu> one(Shape{1, 1}, std::vector<float>{1}), nan = poisoned_tensor<float>(Shape{1, 1}),
+                                                              out(Shape{1, 1});
+  linear_forward<float, Cpu>(one, nan, View<const float, Cpu>(), out.view(), {.relu = true});
+  CHECK(std::isnan(out[0]));  // ReLU hides no number that is none
 }
 
 TEST_CASE("linear names what does not fit") {

@@ -4,6 +4,7 @@
 
 #include <fusiform/core/shape.hpp>
 #include <fusiform/ops/cpu/linear.hpp>
+#include <fusiform/ops/linear_options.hpp>
 
 namespace fusiform {
 
@@ -15,12 +16,13 @@ namespace fusiform {
   return {x[0], weight[0]};
 }
 
-/// A bias with data() == nullptr is none.
+/// A bias with data() == nullptr is none. With `options.relu` y is the larger of that and 0.
+/// The bits of an image's y do not depend on the batch that it is in.
 template <Scalar T, Device D>
-void linear_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, View<T, D> y) {
+void linear_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, View<T, D> y, const LinearOptions& options = {}) {
   require_equal("linear_forward", "output", linear_output_shape(x.shape(), weight.shape()), y.shape());
   if (bias.data() != nullptr) require_equal("linear_forward", "biases", weight.shape()[0], bias.size());
-  kernels::linear_forward(x, weight, bias, y);
+  kernels::linear_forward(x, weight, bias, y, options);
 }
 
 /// dx = dy w

@@ -1,29 +1,48 @@
 #pragma once
-/// A linear layer is a convolution of images of one pixel: the same products, the same packing.
+/// A linear layer reads or writes all its weights for few images: what counts is that they pass through the processor
+/// once, in the order in which they lie.
 
-#include <fusiform/ops/cpu/conv2d.hpp>
+#include <fusiform/ops/cpu/bias_gradient.hpp>
+#include <fusiform/ops/cpu/dot_products.hpp>
+#include <fusiform/ops/cpu/row_product.hpp>
+#include <fusiform/ops/linear_options.hpp>
 
 namespace fusiform::kernels {
 
-/// (rows, columns) as images of one pixel or as filters of one tap: (rows, 1, 1, columns).
-template <class T>
-[[nodiscard]] View<T, Cpu> as_pixels(View<T, Cpu> matrix) {
-  return {matrix.data(), Shape{matrix.shape()[0], 1, 1, matrix.shape()[1]}};
-}
-
 template <Scalar T>
-void linear_forward(View<const T, Cpu> x, View<const T, Cpu> weight, View<const T, Cpu> bias, View<T, Cpu> y) {
-  conv2d_forward_implicit_gemm(as_pixels(x), as_pixels(weight), bias, {}, as_pixels(y));
+void linear_forward(View<const T, Cpu> x, View<const T, Cpu> weight, View<const T, Cpu> bias, View<T, Cpu> y,
+                    const LinearOptions& options) {
+  DotProducts<T>(x, weight, bias.data(), options.relu, y).run();
 }
 
+/// dx = dy w
 template <Scalar T>
 void linear_backward_input(View<const T, Cpu> dy, View<const T, Cpu> weight, View<T, Cpu> dx) {
-  conv2d_backward_input_implicit_gemm(as_pixels(dy), as_pixels(weight), {}, as_pixels(dx));
+  const Index out = weight.shape()[0];
+  const Index in = weight.shape()[1];
+  row_product<T>({.rows = dx.shape()[0],
+                  .depth = out,
+                  .columns = in,
+                  .a = dy.data(),
+                  .a_row = out,
+                  .a_step = 1,
+                  .b = weight.data(),
+                  .c = dx.data()});
 }
 
+/// dw = dy^T x
 template <Scalar T>
 void linear_backward_weight(View<const T, Cpu> x, View<const T, Cpu> dy, View<T, Cpu> dw) {
-  conv2d_backward_weight_implicit_gemm(as_pixels(x), as_pixels(dy), {}, as_pixels(dw));
+  const Index out = dw.shape()[0];
+  const Index in = dw.shape()[1];
+  row_product<T>({.rows = out,
+                  .depth = x.shape()[0],
+                  .columns = in,
+                  .a = dy.data(),
+                  .a_row = 1,
+                  .a_step = out,
+                  .b = x.data(),
+                  .c = dw.data()});
 }
 
 template <Scalar T>
