@@ -9,6 +9,13 @@
 
 #define FUSIFORM_INLINE inline __attribute__((always_inline))
 
+/// Before a loop: keep it a loop.
+#ifdef __clang__
+#define FUSIFORM_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#else
+#define FUSIFORM_NO_UNROLL _Pragma("GCC unroll 1")
+#endif
+
 namespace fusiform::simd {
 
 #if defined(__AVX512F__)
@@ -78,6 +85,15 @@ FUSIFORM_INLINE Vector<T> broadcast(T x) noexcept {
 template <Scalar T>
 FUSIFORM_INLINE Vector<T> relu(Vector<T> x) noexcept {
   return x < Vector<T>{} ? Vector<T>{} : x;
+}
+
+/// The same vector, from here on in a register: g++ otherwise reads memory anew for every use of a loaded vector.
+template <Scalar T>
+FUSIFORM_INLINE Vector<T> in_register(Vector<T> vector) noexcept {
+#ifdef __x86_64__
+  asm("" : "+v"(vector));
+#endif
+  return vector;
 }
 
 /// Calls f(0), f(1), ..., f(count - 1) with compile-time numbers: a loop that is certain to be unrolled.

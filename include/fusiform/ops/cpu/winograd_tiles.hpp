@@ -93,36 +93,38 @@ void transform_tiles(const TiledImages<T>& images, const TileGrid<tile>& grid, I
   constexpr Index size = Transform::from;
   constexpr Index lanes = simd::lanes<T>;
   const Index line = images.width * images.channels;
-  // Pixels outside of the image are read here, every channel at the same address.
-  alignas(64) static constexpr T zeros[lanes] = {};
   TilePosition<tile> position(grid, first);
   for (Index t = 0; t < count; ++t, position.advance()) {
     const Index top = position.row() + images.shift;
     const Index left = position.column() + images.shift;
-    const bool inside = top >= 0 && left >= 0 && top + size <= images.height && left + size <= images.width;
+    const Index first_row = std::max<Index>(0, -top);
+    const Index end_row = std::min(size, images.height - top);
+    const Index first_column = std::max<Index>(0, -left);
+    const Index end_column = std::min(size, images.width - left);
+    const bool inside = first_row == 0 && end_row == size && first_column == 0 && end_column == size;
     const T* image = images.data + position.image() * images.height * line + first_channel;
-    const T* corner = image + top * line + left * images.channels;
     for (Index c = 0; c < channels; c += lanes) {
       T* target = to.at(t, c);
       const Index lanes_left = channels - c;
-      const auto store = [&](auto i, auto j, simd::Vector<T> value) __attribute__((always_inline)) {
+      const auto store = [&](Index i, auto j, simd::Vector<T> value) __attribute__((always_inline)) {
         simd::store(target + (i * Transform::to + j) * to.stride, value);
       };
       if (inside && lanes_left >= lanes) {
+        const T* corner = image + top * line + left * images.channels + c;
         transform_square<Transform, T>(
-            [&](auto i, auto j)
-                __attribute__((always_inline)) { return simd::load(corner + i * line + j * images.channels + c); },
+            [&](auto i, Index j)
+                __attribute__((always_inline)) { return simd::load(corner + i * line + j * images.channels); },
             store);
       } else {
+        simd::Vector<T> square[size][size] = {};
+        for (Index i = first_row; i < end_row; ++i) {
+          for (Index j = first_column; j < end_column; ++j) {
+            const T* from = image + (top + i) * line + (left + j) * images.channels + c;
+            square[i][j] = lanes_left >= lanes ? simd::load(from) : simd::load_first(from, lanes_left);
+          }
+        }
         transform_square<Transform, T>(
-            [&](auto i, auto j) __attribute__((always_inline)) {
-              const Index row = top + i;
-              const Index column = left + j;
-              const bool exists = row >= 0 && column >= 0 && row < images.height && column < images.width;
-              const T* from = exists ? image + row * line + column * images.channels + c : zeros;
-              return lanes_left >= lanes ? simd::load(from) : simd::load_first(from, lanes_left);
-            },
-            store);
+            [&](auto i, Index j) __attribute__((always_inline)) { return square[i][j]; }, store);
       }
     }
   }

@@ -183,22 +183,31 @@ template <int tile>
 inline constexpr Index winograd_positions = (tile + 2) * (tile + 2);
 
 /// Transform along both axes: `load(i, j)` for an element of the square, `store(i, j, vector)` for one of the result.
+/// `load` gets i and `store` gets j as a compile-time number. The other two are loops, not unrolled, with the half-way
+/// result in memory: 36 vectors do not fit into registers, and g++ would compute all 36 addresses with vectors first.
 template <class Transform, Scalar T, class Load, class Store>
 FUSIFORM_INLINE void transform_square(const Load& load, const Store& store) noexcept {
   using Vector = simd::Vector<T>;
   Vector half[Transform::to][Transform::from];
-  simd::unrolled<Transform::from>([&](auto j) __attribute__((always_inline)) {
+  FUSIFORM_NO_UNROLL
+  for (int j = 0; j < Transform::from; ++j) {
     Vector column[Transform::from];
     Vector result[Transform::to];
-    simd::unrolled<Transform::from>([&](auto i) __attribute__((always_inline)) { column[i] = load(i, j); });
+    simd::unrolled<Transform::from>([&](auto i) __attribute__((always_inline)) {
+      column[i] = simd::in_register<T>(load(i, j));
+    });
     Transform::apply(column, result);
     simd::unrolled<Transform::to>([&](auto i) __attribute__((always_inline)) { half[i][j] = result[i]; });
-  });
-  simd::unrolled<Transform::to>([&](auto i) __attribute__((always_inline)) {
+  }
+  FUSIFORM_NO_UNROLL
+  for (int i = 0; i < Transform::to; ++i) {
+    Vector row[Transform::from];
     Vector result[Transform::to];
-    Transform::apply(half[i], result);
+    simd::unrolled<Transform::from>([&](auto j)
+                                        __attribute__((always_inline)) { row[j] = simd::in_register<T>(half[i][j]); });
+    Transform::apply(row, result);
     simd::unrolled<Transform::to>([&](auto j) __attribute__((always_inline)) { store(i, j, result[j]); });
-  });
+  }
 }
 
 }  // namespace fusiform::kernels
