@@ -19,10 +19,14 @@ struct Outcomes {
   std::vector<std::uint8_t> correct;  ///< 1 if the class has the largest logit (ties: the lower class index wins)
   std::vector<std::uint8_t> in_top5;  ///< 1 if the class is among the five largest logits
 
-  explicit Outcomes(Index images = 0)
-      : losses(static_cast<std::size_t>(images)),
-        correct(static_cast<std::size_t>(images)),
-        in_top5(static_cast<std::size_t>(images)) {}
+  explicit Outcomes(Index images = 0) { resize(images); }
+
+  /// Makes room for the outcomes of `images` images.
+  void resize(Index images) {
+    losses.resize(static_cast<std::size_t>(images));
+    correct.resize(static_cast<std::size_t>(images));
+    in_top5.resize(static_cast<std::size_t>(images));
+  }
 
   [[nodiscard]] Index count() const noexcept { return static_cast<Index>(losses.size()); }
   [[nodiscard]] double mean_loss() const noexcept { return mean(losses); }

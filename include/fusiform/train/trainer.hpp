@@ -82,7 +82,7 @@ class Trainer {
           finished[s] = true;
           continue;
         }
-        const Outcomes<T> outcomes = train_batch(s, *batch, epoch, step, learning_rate);
+        const Outcomes<T>& outcomes = train_batch(s, *batch, epoch, step, learning_rate);
         const auto images = static_cast<double>(outcomes.count());
         loss_sum += outcomes.mean_loss() * images;
         correct += outcomes.top1() * images;
@@ -102,25 +102,26 @@ class Trainer {
   }
 
  private:
-  Outcomes<T> train_batch(std::size_t s, const Batch<T>& batch, Index epoch, Index step, double learning_rate) {
+  /// One step. Returns its outcomes, valid until the next. Steps of equal batches allocate nothing after the second.
+  const Outcomes<T>& train_batch(std::size_t s, const Batch<T>& batch, Index epoch, Index step, double learning_rate) {
     const TrainStream<T>& stream = streams_[s];
     labels_.clear();
     for (const Index label : batch.labels) labels_.push_back(label - stream.first_class);
     const Rng rng = rng_.stream(static_cast<std::uint64_t>(epoch)).stream(static_cast<std::uint64_t>(step)).stream(s);
     const View<const T, Cpu> logits =
         network_.forward(batch.images, stream.head, activations_, {.mode = Mode::train, .rng = rng});
-    Outcomes<T> outcomes(static_cast<Index>(labels_.size()));
-    record_outcomes<T>(logits, labels_, 0, outcomes);
-    if (!std::isfinite(outcomes.mean_loss()))
+    outcomes_.resize(static_cast<Index>(labels_.size()));
+    record_outcomes<T>(logits, labels_, 0, outcomes_);
+    if (!std::isfinite(outcomes_.mean_loss()))
       throw NumericError(text("training: epoch ", epoch, ", step ", step + 1, ": expected a finite loss, got ",
-                              outcomes.mean_loss(), " at learning rate ", learning_rate,
+                              outcomes_.mean_loss(), " at learning rate ", learning_rate,
                               "; a smaller learning rate usually helps"));
     logit_gradient_.resize(logits.shape());
     softmax_cross_entropy_gradient(logits, std::span<const Index>(labels_), logit_gradient_.view());
     network_.backward(stream.head, logit_gradient_, activations_);
     network_.update_statistics(stream.head, activations_);
     optimizers_[s]->step(parameters_, learning_rate);
-    return outcomes;
+    return outcomes_;
   }
 
   Network<T, Cpu>& network_;
@@ -130,6 +131,7 @@ class Trainer {
   std::vector<Parameter<T, Cpu>*> parameters_;
   Activations<T, Cpu> activations_;
   Tensor<T, Cpu> logit_gradient_;
+  Outcomes<T> outcomes_;
   std::vector<Index> labels_;
 };
 

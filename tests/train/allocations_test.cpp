@@ -1,0 +1,117 @@
+// A training step in steady state allocates nothing. This program counts its allocations.
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include <fusiform/nets/build_network.hpp>
+#include <fusiform/nets/description.hpp>
+#include <fusiform/ops/softmax_cross_entropy.hpp>
+#include <fusiform/train/adam.hpp>
+#include <fusiform/train/outcomes.hpp>
+#include <fusiform/train/sgd.hpp>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/random_tensor.hpp"
+#include "tests/support/thread_count.hpp"
+
+namespace {
+
+std::atomic<long> allocations{0};
+std::atomic<long> large_allocations{0};  // of more than a message that a check makes beforehand
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+  ++allocations;
+  if (bytes > 1024) ++large_allocations;
+  void* memory = std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+using namespace fusiform;
+using namespace fusiform::test;
+
+namespace {
+
+/// One network in training on batches of its own.
+struct Training {
+  Network<float, Cpu> network;
+  Optimizer<float, Cpu>& optimizer;
+  Activations<float, Cpu> activations = {};
+  Outcomes<float> outcomes = Outcomes<float>(0);
+  Tensor<float, Cpu> logit_gradient = {};
+  std::vector<Parameter<float, Cpu>*> parameters = network.learned_parameters();
+  std::vector<Index> labels = {};
+
+  /// The step of Trainer.
+  void step(In<float, Cpu> images, NodeId head) {
+    labels.assign(static_cast<std::size_t>(images.shape()[0]), 1);
+    const View<const float, Cpu> logits = network.forward(images, head, activations, {.mode = Mode::train});
+    logit_gradient.resize(logits.shape());
+    const long before = allocations;
+    outcomes.resize(images.shape()[0]);
+    record_outcomes<float>(logits, labels, 0, outcomes);
+    softmax_cross_entropy_gradient(logits, std::span<const Index>(labels), logit_gradient.view());
+    allocations = before;  // the check of each label makes a message
+    network.backward(head, logit_gradient, activations);
+    network.update_statistics(head, activations);
+    optimizer.step(parameters, 0.01);
+  }
+
+  /// How far `counter` gets in a number of steps of each head in turn, with a smaller last batch each time.
+  long allocated(int steps, const Tensor<float, Cpu>& images, const std::atomic<long>& counter) {
+    const std::vector<NodeId> heads = network.heads();
+    const long before = counter;
+    for (int i = 0; i < steps; ++i)
+      for (const NodeId head : heads)
+        for (const Index batch : {6, 2}) step(images.view().batch_range(0, batch), head);
+    return counter - before;
+  }
+};
+
+}  // namespace
+
+// One thread: with more, one may meet its largest piece of work late.
+TEST_CASE("training steps after the first two allocate nothing") {
+  const ThreadCount one_thread(1);
+  Network<float, Cpu> network = parse_description<float, Cpu>(
+      "input 12 12 4\n"
+      "relu1 = relu(input)\n"
+      "pool1 = max_pool2d(relu1; kernel=3 stride=1 padding=1)\n"
+      "sum = add(pool1, relu1, relu1)\n"
+      "pool2 = avg_pool2d(sum; kernel=2)\n"
+      "flat = flatten(pool2)\n"
+      "hidden = linear(flat; out=20)\n"
+      "relu2 = relu(hidden)\n"
+      "drop = dropout(relu2)\n"
+      "faces = linear(drop; out=4)\n"
+      "objects = linear(relu2; out=3)\n");
+  network.initialize(Rng(1));
+  Sgd<float, Cpu> optimizer;
+  Training training{std::move(network), optimizer};
+  const auto images = random_tensor<float>({6, 12, 12, 4}, Rng(2));
+  CHECK(training.allocated(2, images, allocations) > 0);  // it counts
+  CHECK(training.allocated(3, images, allocations) == 0);
+}
+
+TEST_CASE("convolutions allocate no memory for values, gradients or work after the first two steps") {
+  const ThreadCount one_thread(1);
+  const NetOptions options{.image = {12, 12, 3}, .heads = {{"faces", 4}, {"objects", 3}}, .branch_after = "conv4"};
+  Adam<float, Cpu> optimizer;
+  Training training{build_network<float, Cpu>("16 16B M 20 32 A fc12 D", options, Rng(1)), optimizer};
+  const auto images = random_tensor<float>({6, 12, 12, 3}, Rng(2));
+  CHECK(training.allocated(2, images, large_allocations) > 0);
+  CHECK(training.allocated(3, images, large_allocations) == 0);
+}
