@@ -4,11 +4,13 @@
 /// many rows are computed together.
 
 #include <algorithm>
+#include <cstdint>
 
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/simd.hpp>
 #include <fusiform/ops/cpu/keep_in_register.hpp>
+#include <fusiform/ops/cpu/stream_store.hpp>
 
 namespace fusiform::kernels {
 
@@ -40,10 +42,28 @@ struct ProductPanel {
 /// Rows of B fetched ahead: in the time of fewer, memory does not answer.
 inline constexpr Index rows_ahead = 32;
 
-/// One tile of C. a: `rows` elements for each k. `columns` of the tile's columns exist.
+enum class ProductStore { overwrite, add, stream };
+
+/// Where a tile of C goes: row i to c + i * stride. `columns` of the tile's columns exist.
+template <Scalar T>
+struct ProductTarget {
+  T* c;
+  Index stride, columns;
+  ProductStore how;
+
+  FUSIFORM_INLINE void store(T* to, simd::Vector<T> sum, Index count) const {
+    if (count >= simd::lanes<T>) {
+      if (how == ProductStore::stream) return stream_store(to, sum);
+      simd::store(to, how == ProductStore::add ? sum + simd::load<T>(to) : sum);
+    } else if (count > 0) {
+      simd::store_first(to, how == ProductStore::add ? sum + simd::load_first<T>(to, count) : sum, count);
+    }
+  }
+};
+
+/// One tile of C. a: `rows` elements for each k.
 template <Scalar T, int rows, int vectors>
-void product_tile(Index depth, const T* a, ProductPanel<T> panel, T* c, Index c_stride, Index columns,
-                  bool accumulate) {
+void product_tile(Index depth, const T* a, ProductPanel<T> panel, const ProductTarget<T>& target) {
   using Vector = simd::Vector<T>;
   constexpr int lanes = simd::lanes<T>;
   Vector sum[rows][vectors]{};
@@ -76,13 +96,7 @@ void product_tile(Index depth, const T* a, ProductPanel<T> panel, T* c, Index c_
   }
   simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
     simd::unrolled<vectors>([&](auto v) __attribute__((always_inline)) {
-      T* to = c + i * c_stride + v * lanes;
-      const Index count = columns - v * lanes;
-      if (count >= lanes) {
-        simd::store(to, accumulate ? sum[i][v] + simd::load<T>(to) : sum[i][v]);
-      } else if (count > 0) {
-        simd::store_first(to, accumulate ? sum[i][v] + simd::load_first<T>(to, count) : sum[i][v], count);
-      }
+      target.store(target.c + i * target.stride + v * lanes, sum[i][v], target.columns - v * lanes);
     });
   });
 }
@@ -111,6 +125,7 @@ class RowProduct {
         multiply_block(k, begin, end, factors + k * s_.rows, panels);
         k += product_depth;
       } while (k < s_.depth);
+      if (streams()) stream_fence();
     });
   }
 
@@ -118,6 +133,13 @@ class RowProduct {
   static constexpr Index lanes = simd::lanes<T>;
   static constexpr Index width = vectors * lanes;
   static constexpr Index cached_elements = (Index{1} << 19) / static_cast<Index>(sizeof(T));
+
+  /// C is written once and does not stay in a third-level cache anyway; and vectors of it are aligned.
+  [[nodiscard]] bool streams() const {
+    constexpr Index large = (Index{1} << 24) / static_cast<Index>(sizeof(T));
+    return s_.depth <= product_depth && s_.rows * s_.columns > large && s_.columns % lanes == 0 &&
+           reinterpret_cast<std::uintptr_t>(s_.c) % sizeof(simd::Vector<T>) == 0;
+  }
 
   /// Block after block of A, tile after tile in it, k after k in that.
   [[nodiscard]] const T* pack_factors() const {
@@ -140,6 +162,9 @@ class RowProduct {
   /// the others: rows of B that are a large power of two apart would fall into the same cache sets.
   void multiply_block(Index first_k, Index begin, Index end, const T* factors, T* panels) const {
     const Index depth = std::min(product_depth, s_.depth - first_k);
+    const ProductStore how = first_k > 0 ? ProductStore::add
+                             : streams() ? ProductStore::stream
+                                         : ProductStore::overwrite;
     for (Index i = 0; i < s_.rows; i += tile_rows) {
       const Index rows = std::min<Index>(tile_rows, s_.rows - i);
       T* packed = panels;
@@ -155,8 +180,8 @@ class RowProduct {
         }
         simd::unrolled<tile_rows>([&](auto last) {
           if (rows == last + 1)
-            product_tile<T, last + 1, vectors>(depth, factors + i * depth, panel, s_.c + i * s_.columns + j, s_.columns,
-                                               end - j, first_k > 0);
+            product_tile<T, last + 1, vectors>(depth, factors + i * depth, panel,
+                                               {s_.c + i * s_.columns + j, s_.columns, end - j, how});
         });
       }
     }
