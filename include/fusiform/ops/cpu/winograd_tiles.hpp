@@ -71,15 +71,6 @@ struct TransformedTiles {
   }
 };
 
-/// Distance between product positions for `size` elements each. An odd number of cache lines, so that the 36 vectors
-/// of one tile fall into different cache sets.
-template <Scalar T>
-[[nodiscard]] constexpr Index position_stride(Index size) noexcept {
-  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
-  const Index lines = divide_up(size, line);
-  return (lines + 1 - lines % 2) * line;
-}
-
 /// Elements of one product position of TransformedTiles.
 template <Scalar T>
 [[nodiscard]] constexpr Index transformed_tiles_stride(Index rows, Index channels) noexcept {

@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include <fusiform/core/simd.hpp>
+#include <fusiform/ops/cpu/gemm.hpp>
 
 namespace fusiform::kernels {
 
@@ -181,6 +182,15 @@ struct WinogradTransform<4> {
 /// Product positions of one tile.
 template <int tile>
 inline constexpr Index winograd_positions = (tile + 2) * (tile + 2);
+
+/// Distance between product positions for `size` elements each. An odd number of cache lines, so that what belongs to
+/// one tile or filter, 36 vectors, falls into different cache sets.
+template <Scalar T>
+[[nodiscard]] constexpr Index position_stride(Index size) noexcept {
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  const Index lines = divide_up(size, line);
+  return (lines + 1 - lines % 2) * line;
+}
 
 /// Transform along both axes: `load(i, j)` for an element of the square, `store(i, j, vector)` for one of the result.
 /// `load` gets i and `store` gets j as a compile-time number. The other two are loops, not unrolled, with the half-way
