@@ -102,6 +102,9 @@ void transform_tiles(const TiledImages<T>& images, const TileGrid<tile>& grid, I
       };
       if (inside && lanes_left >= lanes) {
         const T* corner = image + top * line + left * images.channels + c;
+        // What the next tile adds. The hardware does not foresee steps of a pixel.
+        for (Index i = 0; i < size; ++i)
+          for (Index j = size; j < size + tile; ++j) __builtin_prefetch(corner + i * line + j * images.channels, 0, 2);
         transform_square<Transform, T>(
             [&](auto i, Index j)
                 __attribute__((always_inline)) { return simd::load(corner + i * line + j * images.channels); },
