@@ -1,6 +1,8 @@
 // Passes through a network: memory that is shared changes no bit, and what is not there any more cannot be read.
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 #include <string>
@@ -53,16 +55,19 @@ std::vector<NodeId> all_nodes(const Network<float, Cpu>& network) {
 }
 
 /// The bits of a pass: logits, the images' gradient, all parameters' gradients.
-std::vector<float> run(Network<float, Cpu>& network, NodeId head, In<float, Cpu> images,
-                       Activations<float, Cpu>& activations, PassOptions options) {
+std::vector<std::uint32_t> run(Network<float, Cpu>& network, NodeId head, In<float, Cpu> images,
+                               Activations<float, Cpu>& activations, PassOptions options) {
   options.rng = Rng(9);
-  std::vector<float> bits = elements<float>(network.forward(images, head, activations, options));
+  std::vector<std::uint32_t> bits;
+  const auto take = [&](View<const float, Cpu> view) {
+    for (const float element : view.span()) bits.push_back(std::bit_cast<std::uint32_t>(element));
+  };
+  take(network.forward(images, head, activations, options));
   if (!options.backward && options.mode == Mode::evaluate) return bits;
   Tensor<float, Cpu> gradient = random_tensor<float>(activations.value(head).shape(), Rng(8));
   network.backward(head, gradient, activations);
-  for (const float element : activations.gradient(0).span()) bits.push_back(element);
-  for (const Parameter<float, Cpu>* parameter : network.learned_parameters())
-    for (const float element : parameter->gradient.span()) bits.push_back(element);
+  take(activations.gradient(0));
+  for (const Parameter<float, Cpu>* parameter : network.learned_parameters()) take(parameter->gradient);
   return bits;
 }
 
@@ -123,7 +128,7 @@ TEST_CASE("sharing memory and computing ReLUs at once change no bit") {
           const PassOptions apart{.mode = mode, .backward = backward, .keep = all_nodes(network)};
           CAPTURE(network.size(), head, backward);
           Activations<float, Cpu> own;
-          const std::vector<float> expected = run(network, head, images, own, apart);
+          const std::vector<std::uint32_t> expected = run(network, head, images, own, apart);
           REQUIRE(run(network, head, images, activations, shared) == expected);
           REQUIRE(run(network, head, images, activations, shared) == expected);
           REQUIRE(network.pass_bytes(head, 3, shared) < network.pass_bytes(head, 3, apart));

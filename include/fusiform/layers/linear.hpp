@@ -43,8 +43,10 @@ class Linear final : public Layer<T, D> {
 
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
+  [[nodiscard]] bool can_end_with_relu() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
-    linear_forward<T, D>(pass.inputs[0], weight(), bias(), pass.output);
+    linear_forward<T, D>(pass.inputs[0], weight(), bias(), pass.output, {.relu = pass.relu});
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {
