@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include <fusiform/core/scratch.hpp>
+#include <fusiform/ops/cpu/stream_store.hpp>
 #include <fusiform/ops/cpu/winograd_filters.hpp>
 #include <fusiform/ops/cpu/winograd_tiles.hpp>
 
@@ -73,41 +74,69 @@ struct WinogradProducts {
   Index row;
 };
 
+/// One cache line of outputs for every pixel of a tile.
+template <Scalar T, int tile>
+using PixelLines = simd::Vector<T>[tile][tile][64 / sizeof(simd::Vector<T>)];
+
+/// Adds the bias to the pixels of one tile that exist and writes `width` outputs of each, at most a cache line. With
+/// `stream`, whole lines pass the caches by.
+template <Scalar T, int tile>
+FUSIFORM_INLINE void store_pixels(const PixelLines<T, tile>& pixels, const WinogradTarget<T, tile>& y,
+                                  const TilePosition<tile>& position, Index o, Index width, bool stream) {
+  constexpr Index lanes = simd::lanes<T>;
+  constexpr Index vectors = 64 / sizeof(simd::Vector<T>);
+  const Index rows = std::min<Index>(tile, y.grid.height - position.row());
+  const Index columns = std::min<Index>(tile, y.grid.width - position.column());
+  simd::Vector<T> bias[vectors] = {};
+  if (y.bias != nullptr)
+    for (Index v = 0; v < vectors; ++v)
+      bias[v] = (v + 1) * lanes <= width ? simd::load(y.bias + o + v * lanes)
+                                         : simd::load_first(y.bias + o + v * lanes, width - v * lanes);
+  for (Index i = 0; i < rows; ++i) {
+    T* to = y.data +
+            ((position.image() * y.grid.height + position.row() + i) * y.grid.width + position.column()) * y.channels +
+            o;
+    for (Index j = 0; j < columns; ++j, to += y.channels) {
+      for (Index v = 0; v < vectors; ++v) {
+        simd::Vector<T> value = pixels[i][j][v] + bias[v];
+        if (y.relu) value = simd::relu<T>(value);
+        if (stream) {
+          stream_store(to + v * lanes, value);
+        } else if ((v + 1) * lanes <= width) {
+          simd::store(to + v * lanes, value);
+        } else {
+          simd::store_first(to + v * lanes, value, width - v * lanes);
+        }
+      }
+    }
+  }
+}
+
 /// Transforms `count` tiles from `first` on back and writes outputs o to o + width - 1 of the pixels that exist.
 template <Scalar T, int tile>
 void store_winograd_products(const WinogradProducts<T>& products, Index first, Index count, Index o, Index width,
                              const WinogradTarget<T, tile>& y) {
   constexpr Index lanes = simd::lanes<T>;
+  constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  const Index size = y.grid.images * y.grid.height * y.grid.width * y.channels;
+  const bool stream = width % line == 0 && worth_streaming(y.data, size, y.channels);
   TilePosition<tile> position(y.grid, first);
   for (Index t = 0; t < count; ++t, position.advance()) {
-    T* corner = y.data +
-                ((position.image() * y.grid.height + position.row()) * y.grid.width + position.column()) * y.channels +
-                o;
-    const Index rows_left = y.grid.height - position.row();
-    const Index columns_left = y.grid.width - position.column();
-    for (Index j = 0; j < width; j += lanes) {
-      const Index lanes_left = width - j;
-      simd::Vector<T> bias{};
-      if (y.bias != nullptr)
-        bias = lanes_left >= lanes ? simd::load(y.bias + o + j) : simd::load_first(y.bias + o + j, lanes_left);
-      const T* from = products.data + t * products.row + j;
-      transform_square<typename WinogradTransform<tile>::Output, T>(
-          [&](auto row, Index column) __attribute__((always_inline)) {
-            return simd::load(from + (row * (tile + 2) + column) * products.stride);
-          },
-          [&](Index row, auto column, simd::Vector<T> value) __attribute__((always_inline)) {
-            if (row >= rows_left || column >= columns_left) return;
-            value = value + bias;
-            if (y.relu) value = simd::relu<T>(value);
-            T* to = corner + (row * y.grid.width + column) * y.channels + j;
-            if (lanes_left >= lanes) {
-              simd::store(to, value);
-            } else {
-              simd::store_first(to, value, lanes_left);
-            }
-          });
+    for (Index j = 0; j < width; j += line) {
+      PixelLines<T, tile> pixels;
+      for (Index v = 0; v < line / lanes; ++v) {
+        const T* from = products.data + t * products.row + j + v * lanes;
+        transform_square<typename WinogradTransform<tile>::Output, T>(
+            [&](auto row, Index column) __attribute__((always_inline)) {
+              return simd::load(from + (row * (tile + 2) + column) * products.stride);
+            },
+            [&](Index row, auto column, simd::Vector<T> value)
+                __attribute__((always_inline)) { pixels[row][column][v] = value; });
+      }
+      store_pixels<T, tile>(pixels, y, position, o + j, std::min(line, width - j), stream);
     }
   }
+  if (stream) stream_fence();
 }
 
 /// Asks for the rows of the next register tile: they are read number by number, which the hardware does not foresee.
