@@ -4,7 +4,6 @@
 /// many rows are computed together.
 
 #include <algorithm>
-#include <cstdint>
 
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/scratch.hpp>
@@ -134,11 +133,8 @@ class RowProduct {
   static constexpr Index width = vectors * lanes;
   static constexpr Index cached_elements = (Index{1} << 19) / static_cast<Index>(sizeof(T));
 
-  /// C is written once and does not stay in a third-level cache anyway; and vectors of it are aligned.
   [[nodiscard]] bool streams() const {
-    constexpr Index large = (Index{1} << 24) / static_cast<Index>(sizeof(T));
-    return s_.depth <= product_depth && s_.rows * s_.columns > large && s_.columns % lanes == 0 &&
-           reinterpret_cast<std::uintptr_t>(s_.c) % sizeof(simd::Vector<T>) == 0;
+    return s_.depth <= product_depth && worth_streaming(s_.c, s_.rows * s_.columns, s_.columns);
   }
 
   /// Block after block of A, tile after tile in it, k after k in that.

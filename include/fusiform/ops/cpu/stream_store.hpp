@@ -2,11 +2,20 @@
 /// Stores that pass the caches by, for results larger than any cache: the memory under them is not read first, and
 /// what is in the caches stays there.
 
+#include <cstdint>
 #include <type_traits>
 
 #include <fusiform/core/simd.hpp>
 
 namespace fusiform::kernels {
+
+/// Whether rows of `row_size` elements of a result of `size` should be stored past the caches: they are aligned, and
+/// the result is about as large as a third-level cache.
+template <Scalar T>
+[[nodiscard]] bool worth_streaming(const T* result, Index size, Index row_size) noexcept {
+  return size > (Index{1} << 24) / static_cast<Index>(sizeof(T)) && row_size % simd::lanes<T> == 0 &&
+         reinterpret_cast<std::uintptr_t>(result) % sizeof(simd::Vector<T>) == 0;
+}
 
 /// `to` is aligned to a vector. Other threads see the store after stream_fence().
 template <Scalar T>
