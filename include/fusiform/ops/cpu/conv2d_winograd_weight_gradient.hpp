@@ -77,18 +77,20 @@ class WinogradWeightGradient {
     Index input, inputs, output, outputs;
   };
 
-  /// Tiles transformed together: the depth of the products.
-  [[nodiscard]] static Index depth_of(const Block& block) {
+  /// Tiles transformed together: the depth of the products. Equal parts of all tiles, as the sums are read and written
+  /// once for each.
+  [[nodiscard]] static Index depth_of(const Block& block, Index tiles) {
     const Index per_tile = positions * (block.inputs + block.outputs);
     const Index cached = (Index{768} << 10U) / static_cast<Index>(sizeof(T)) / per_tile;
-    return std::clamp<Index>(cached, 56, 224);
+    const Index wanted = std::clamp<Index>(cached, 56, 224);
+    return divide_up(tiles, std::max<Index>(1, (tiles + wanted / 2) / wanted));
   }
 
   void compute(Index first, Index end, const Block& block, T* dw) const {
     struct InputTilesScratch {};
     struct OutputTilesScratch {};
     struct SumsScratch {};
-    const Index depth = std::min(depth_of(block), std::max<Index>(1, end - first));
+    const Index depth = depth_of(block, std::max<Index>(1, end - first));
     const TransformedTiles<T> inputs = make_tiles<InputTilesScratch>(depth, block.inputs);
     const TransformedTiles<T> outputs = make_tiles<OutputTilesScratch>(depth, block.outputs);
     const Index row = round_up(block.inputs, panel_width<T>);
