@@ -4,66 +4,85 @@
 
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/view.hpp>
+#include <fusiform/ops/cpu/channel_vectors.hpp>
 #include <fusiform/ops/cpu/grain.hpp>
 #include <fusiform/ops/cpu/pool_ranges.hpp>
 
 namespace fusiform::kernels {
 
-/// One over the number of pixels that a window's sum is divided by.
+/// One over the number of pixels that the sum over a window is divided by.
 template <Scalar T>
 [[nodiscard]] T window_weight(const PoolWindow& window, bool count_include_pad, AxisRange rows, AxisRange columns) {
-  const Index inside = (rows.end - rows.begin) * (columns.end - columns.begin);
-  return T{1} / static_cast<T>(count_include_pad ? window.kernel * window.kernel : inside);
+  return T{1} / static_cast<T>(count_include_pad ? window.kernel * window.kernel : rows.size() * columns.size());
 }
 
 template <Scalar T>
 void avg_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, bool count_include_pad, View<T, Cpu> y) {
-  const Index height = x.shape()[1], width = x.shape()[2], channels = x.shape()[3];
-  const Index out_height = y.shape()[1], out_width = y.shape()[2];
-  const Index window_row = out_width * channels * window.kernel * window.kernel;
-  parallel_ranges(y.shape()[0] * out_height, rows_grain(window_row), [&](Index first_row, Index end_row) {
-    for (Index row = first_row; row < end_row; ++row) {
-      const T* image = x.data() + row / out_height * height * width * channels;
-      const AxisRange rows = window_inputs(window, row % out_height, height);
-      for (Index ow = 0; ow < out_width; ++ow) {
-        const AxisRange columns = window_inputs(window, ow, width);
-        T* __restrict sum = y.data() + (row * out_width + ow) * channels;
-        std::fill_n(sum, channels, T{0});
-        for (Index h = rows.begin; h < rows.end; ++h)
-          for (Index w = columns.begin; w < columns.end; ++w) {
-            const T* __restrict pixel = image + (h * width + w) * channels;
-            for (Index c = 0; c < channels; ++c) sum[c] += pixel[c];
-          }
-        const T weight = window_weight<T>(window, count_include_pad, rows, columns);
-        for (Index c = 0; c < channels; ++c) sum[c] *= weight;
-      }
-    }
-  });
+  const Index width = x.shape()[2], channels = x.shape()[3];
+  const Index image_size = x.shape()[1] * width * channels;
+  const Shape& out = y.shape();
+  constexpr Index ahead = pool_fetch_bytes / static_cast<Index>(sizeof(T));
+  const auto pool = [&](Index n, Index h, Index w, AxisRange rows, AxisRange columns) __attribute__((always_inline)) {
+    const T* corner = x.data() + n * image_size + (rows.begin * width + columns.begin) * channels;
+    T* result = y.data() + ((n * out[1] + h) * out[2] + w) * channels;
+    const T weight = window_weight<T>(window, count_include_pad, rows, columns);
+    with_extents(
+        rows, columns, [&](auto window_height, auto window_width) __attribute__((always_inline)) {
+          for_each_channel_vector<T>(
+              channels, [&](Index c, auto lanes) __attribute__((always_inline)) {
+                simd::Vector<T> sum{};
+                for (Index row = 0; row < window_height; ++row)
+                  for (Index column = 0; column < window_width; ++column) {
+                    const T* pixel = corner + (row * width + column) * channels + c;
+                    __builtin_prefetch(pixel + ahead);
+                    sum += lanes.load(pixel);
+                  }
+                lanes.store(result + c, sum * weight);
+              });
+        });
+  };
+  for_each_pixel(out, inputs_of_outputs(window, x.shape(), out), channels * window.kernel * window.kernel, pool);
 }
 
 /// Gathers instead of scattering: every pixel asks the windows over it, so that rows are independent of each other.
+template <Scalar T, bool streams>
+void avg_pool2d_backward_gather(View<const T, Cpu> dy, const PoolWindow& window, bool count_include_pad,
+                                View<T, Cpu> dx) {
+  const Index channels = dx.shape()[3];
+  const Index out_height = dy.shape()[1], out_width = dy.shape()[2];
+  const PoolRanges inputs = inputs_of_outputs(window, dx.shape(), dy.shape());
+  const bool one_weight = count_include_pad || window.padding == 0;
+  const T full_weight = window_weight<T>(window, true, {}, {});
+  const auto weight_of = [&](Index row, Index column) {
+    return window_weight<T>(window, false, inputs.rows[static_cast<std::size_t>(row)],
+                            inputs.columns[static_cast<std::size_t>(column)]);
+  };
+  const auto gather = [&](Index n, Index h, Index w, AxisRange rows, AxisRange columns) __attribute__((always_inline)) {
+    const T* corner = dy.data() + ((n * out_height + rows.begin) * out_width + columns.begin) * channels;
+    T* result = dx.data() + ((n * dx.shape()[1] + h) * dx.shape()[2] + w) * channels;
+    with_extents(
+        rows, columns, [&](auto height, auto breadth) __attribute__((always_inline)) {
+          for_each_channel_vector<T, streams>(
+              channels, [&](Index c, auto lanes) __attribute__((always_inline)) {
+                simd::Vector<T> sum{};
+                for (Index row = 0; row < height; ++row)
+                  for (Index column = 0; column < breadth; ++column)
+                    sum += lanes.load(corner + (row * out_width + column) * channels + c) *
+                           (one_weight ? full_weight : weight_of(rows.begin + row, columns.begin + column));
+                lanes.store(result + c, sum);
+              });
+        });
+  };
+  for_each_pixel(dx.shape(), outputs_of_inputs(window, dx.shape(), dy.shape()), channels, gather);
+}
+
 template <Scalar T>
 void avg_pool2d_backward(View<const T, Cpu> dy, const PoolWindow& window, bool count_include_pad, View<T, Cpu> dx) {
-  const Index height = dx.shape()[1], width = dx.shape()[2], channels = dx.shape()[3];
-  const Index out_height = dy.shape()[1], out_width = dy.shape()[2];
-  parallel_ranges(dx.shape()[0] * height, rows_grain(width * channels), [&](Index first_row, Index end_row) {
-    for (Index row = first_row; row < end_row; ++row) {
-      const Index first_output = row / height * out_height;
-      const AxisRange rows = windows_over(window, row % height, out_height);
-      for (Index w = 0; w < width; ++w) {
-        const AxisRange columns = windows_over(window, w, out_width);
-        T* __restrict result = dx.data() + (row * width + w) * channels;
-        std::fill_n(result, channels, T{0});
-        for (Index oh = rows.begin; oh < rows.end; ++oh)
-          for (Index ow = columns.begin; ow < columns.end; ++ow) {
-            const T weight = window_weight<T>(window, count_include_pad, window_inputs(window, oh, height),
-                                              window_inputs(window, ow, width));
-            const T* __restrict gradient = dy.data() + ((first_output + oh) * out_width + ow) * channels;
-            for (Index c = 0; c < channels; ++c) result[c] += gradient[c] * weight;
-          }
-      }
-    }
-  });
+  if (worth_streaming(dx.data(), dx.size(), dx.shape()[3])) {
+    avg_pool2d_backward_gather<T, true>(dy, window, count_include_pad, dx);
+  } else {
+    avg_pool2d_backward_gather<T, false>(dy, window, count_include_pad, dx);
+  }
 }
 
 template <Scalar T>

@@ -2,92 +2,91 @@
 
 #include <cstdint>
 
-#include <fusiform/core/parallel.hpp>
 #include <fusiform/core/view.hpp>
-#include <fusiform/ops/cpu/grain.hpp>
+#include <fusiform/ops/cpu/channel_vectors.hpp>
 #include <fusiform/ops/cpu/pool_ranges.hpp>
 
 namespace fusiform::kernels {
 
-/// Compares one pixel with the maxima so far, for all channels.
-template <Scalar T>
-void take_maximum(const T* __restrict pixel, std::int32_t place, Index channels, T* __restrict best,
-                  std::int32_t* __restrict position) {
-  for (Index c = 0; c < channels; ++c) {
-    const bool take = (pixel[c] > best[c]) | (pixel[c] != pixel[c]);
-    best[c] = take ? pixel[c] : best[c];
-    position[c] = take ? place : position[c];
-  }
-}
-
-/// The same without positions.
-template <Scalar T>
-void take_maximum(const T* __restrict pixel, Index channels, T* __restrict best) {
-  for (Index c = 0; c < channels; ++c) {
-    const bool take = (pixel[c] > best[c]) | (pixel[c] != pixel[c]);
-    best[c] = take ? pixel[c] : best[c];
-  }
+template <Scalar T, bool want_positions>
+void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, Cpu> y, std::int32_t* positions) {
+  const Index width = x.shape()[2], channels = x.shape()[3];
+  const Index image_size = x.shape()[1] * width * channels;
+  const Shape& out = y.shape();
+  constexpr Index ahead = pool_fetch_bytes / static_cast<Index>(sizeof(T));
+  const auto pool = [&](Index n, Index h, Index w, AxisRange rows, AxisRange columns) __attribute__((always_inline)) {
+    const Index first = rows.begin * width + columns.begin;
+    const T* corner = x.data() + n * image_size + first * channels;
+    const Index at = ((n * out[1] + h) * out[2] + w) * channels;
+    with_extents(
+        rows, columns, [&](auto window_height, auto window_width) __attribute__((always_inline)) {
+          for_each_channel_vector<T>(
+              channels, [&](Index c, auto lanes) __attribute__((always_inline)) {
+                simd::Vector<T> best = lanes.load(corner + c);
+                Places<T> position = Places<T>{} + static_cast<Place<T>>(first);
+                for (Index row = 0; row < window_height; ++row)
+                  for (Index column = 0; column < window_width; ++column) {
+                    const T* pixel = corner + (row * width + column) * channels + c;
+                    __builtin_prefetch(pixel + ahead);
+                    const simd::Vector<T> value = lanes.load(pixel);
+                    const Places<T> take = (value > best) | (value != value);  // NaN counts as the largest
+                    best = take ? value : best;
+                    if constexpr (want_positions)
+                      position = take ? Places<T>{} + static_cast<Place<T>>(first + row * width + column) : position;
+                  }
+                lanes.store(y.data() + at + c, best);
+                if constexpr (want_positions) lanes.store(positions + at + c, position);
+              });
+        });
+  };
+  for_each_pixel(out, inputs_of_outputs(window, x.shape(), out), channels * window.kernel * window.kernel, pool);
 }
 
 template <Scalar T>
 void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, Cpu> y,
                         View<std::int32_t, Cpu> positions) {
-  const Index height = x.shape()[1], width = x.shape()[2], channels = x.shape()[3];
-  const Index out_height = y.shape()[1], out_width = y.shape()[2];
-  const bool want_positions = positions.data() != nullptr;
-  const Index window_row = out_width * channels * window.kernel * window.kernel;
-  parallel_ranges(y.shape()[0] * out_height, rows_grain(window_row), [&](Index first_row, Index end_row) {
-    for (Index row = first_row; row < end_row; ++row) {
-      const T* image = x.data() + row / out_height * height * width * channels;
-      const AxisRange rows = window_inputs(window, row % out_height, height);
-      for (Index ow = 0; ow < out_width; ++ow) {
-        const AxisRange columns = window_inputs(window, ow, width);
-        const Index at = (row * out_width + ow) * channels;
-        const Index first = rows.begin * width + columns.begin;
-        T* best = y.data() + at;
-        std::copy_n(image + first * channels, channels, best);
-        if (want_positions) std::fill_n(positions.data() + at, channels, static_cast<std::int32_t>(first));
-        for (Index h = rows.begin; h < rows.end; ++h)
-          for (Index w = columns.begin; w < columns.end; ++w) {
-            const Index place = h * width + w;
-            if (place == first) continue;
-            if (want_positions)
-              take_maximum(image + place * channels, static_cast<std::int32_t>(place), channels, best,
-                           positions.data() + at);
-            else
-              take_maximum(image + place * channels, channels, best);
-          }
-      }
-    }
-  });
+  if (positions.data() != nullptr)
+    max_pool2d_forward<T, true>(x, window, y, positions.data());
+  else
+    max_pool2d_forward<T, false>(x, window, y, nullptr);
 }
 
 /// Gathers instead of scattering: every pixel asks the windows over it, so that rows are independent of each other.
+template <Scalar T, bool streams>
+void max_pool2d_backward_gather(View<const T, Cpu> dy, View<const std::int32_t, Cpu> positions,
+                                const PoolWindow& window, View<T, Cpu> dx) {
+  const Index width = dx.shape()[2], channels = dx.shape()[3];
+  const Index out_height = dy.shape()[1], out_width = dy.shape()[2];
+  const auto gather = [&](Index n, Index h, Index w, AxisRange rows, AxisRange columns) __attribute__((always_inline)) {
+    const auto place = static_cast<Place<T>>(h * width + w);
+    const Index corner = ((n * out_height + rows.begin) * out_width + columns.begin) * channels;
+    T* result = dx.data() + ((n * dx.shape()[1] + h) * width + w) * channels;
+    with_extents(
+        rows, columns, [&](auto height, auto breadth) __attribute__((always_inline)) {
+          for_each_channel_vector<T, streams>(
+              channels, [&](Index c, auto lanes) __attribute__((always_inline)) {
+                simd::Vector<T> sum{};
+                for (Index row = 0; row < height; ++row)
+                  for (Index column = 0; column < breadth; ++column) {
+                    const Index at = corner + (row * out_width + column) * channels + c;
+                    const simd::Vector<T> gradient = lanes.load(dy.data() + at);
+                    sum += lanes.load(positions.data() + at) == place ? gradient : simd::Vector<T>{};
+                  }
+                lanes.store(result + c, sum);
+              });
+        });
+  };
+  for_each_pixel(dx.shape(), outputs_of_inputs(window, dx.shape(), dy.shape()), channels, gather);
+}
+
 template <Scalar T>
 void max_pool2d_backward(View<const T, Cpu> dy, View<const std::int32_t, Cpu> positions, const PoolWindow& window,
                          View<T, Cpu> dx) {
-  const Index height = dx.shape()[1], width = dx.shape()[2], channels = dx.shape()[3];
-  const Index out_height = dy.shape()[1], out_width = dy.shape()[2];
-  parallel_ranges(dx.shape()[0] * height, rows_grain(width * channels), [&](Index first_row, Index end_row) {
-    for (Index row = first_row; row < end_row; ++row) {
-      const Index h = row % height;
-      const Index first_output = row / height * out_height;
-      const AxisRange rows = windows_over(window, h, out_height);
-      for (Index w = 0; w < width; ++w) {
-        const AxisRange columns = windows_over(window, w, out_width);
-        const auto place = static_cast<std::int32_t>(h * width + w);
-        T* __restrict result = dx.data() + (row * width + w) * channels;
-        std::fill_n(result, channels, T{0});
-        for (Index oh = rows.begin; oh < rows.end; ++oh)
-          for (Index ow = columns.begin; ow < columns.end; ++ow) {
-            const Index at = ((first_output + oh) * out_width + ow) * channels;
-            const T* __restrict gradient = dy.data() + at;
-            const std::int32_t* __restrict position = positions.data() + at;
-            for (Index c = 0; c < channels; ++c) result[c] += position[c] == place ? gradient[c] : T{0};
-          }
-      }
-    }
-  });
+  if (worth_streaming(dx.data(), dx.size(), dx.shape()[3])) {
+    max_pool2d_backward_gather<T, true>(dy, positions, window, dx);
+  } else {
+    max_pool2d_backward_gather<T, false>(dy, positions, window, dx);
+  }
 }
 
 }  // namespace fusiform::kernels
