@@ -71,6 +71,7 @@
 #include <fusiform/nets/memory_plan.hpp>
 #include <fusiform/nets/net_options.hpp>
 #include <fusiform/nets/network.hpp>
+#include <fusiform/nets/node.hpp>
 #include <fusiform/nets/pass_plan.hpp>
 #include <fusiform/nets/plan.hpp>
 #include <fusiform/nets/pytorch_layout.hpp>

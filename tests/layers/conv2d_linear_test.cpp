@@ -80,6 +80,71 @@ TEST_CASE("Conv2d and Linear leave the gradients of frozen parameters alone") {
     for (const double element : parameter.gradient.span()) CHECK(element == 7);
 }
 
+// One product of 9 * 16 numbers of order 1 in double: rounding, and the transforms' amplification of it, below 1e-12.
+TEST_CASE("Conv2d computes by the algorithm that it is told, and says nothing of it in descriptions") {
+  const auto x = uniform_tensor<double>(Shape{2, 8, 8, 16}, "x");
+  const View<const double, Cpu> input = x.view();
+  const auto result = [&](ConvAlgorithm algorithm) {
+    Conv2d<double, Cpu> layer({.in = 16, .out = 16, .kernel = 3, .padding = 1, .algorithm = algorithm});
+    layer.initialize(Rng(4));
+    CHECK(layer.options().size() == 7);
+    auto y = poisoned_tensor<double>(Shape{2, 8, 8, 16});
+    LayerState<double, Cpu> state;
+    layer.forward({.inputs = std::span(&input, 1), .output = y.view(), .state = state});
+    return y;
+  };
+  const auto product = result(ConvAlgorithm::implicit_gemm);
+  const auto winograd = result(ConvAlgorithm::winograd_4x4);
+  CHECK_FALSE(same_bits(product, winograd));
+  CHECK(normalised_error(product, winograd) < 1e-12);
+  CHECK(normalised_error(product, result(ConvAlgorithm::automatic)) < 1e-12);
+}
+
+TEST_CASE("Conv2d and Linear can end with a ReLU, to the bit") {
+  const auto check = [](Layer<float, Cpu>& layer, const Tensor<float, Cpu>& x) {
+    REQUIRE(layer.can_end_with_relu());
+    layer.initialize(Rng(6));
+    const View<const float, Cpu> input = x.view();
+    const Shape image = x.shape().without_batch();
+    const Shape shape = layer.output_shape(std::span(&image, 1)).batched(x.shape()[0]);
+    for (const Mode mode : {Mode::train, Mode::evaluate}) {
+      LayerState<float, Cpu> state;
+      auto apart = poisoned_tensor<float>(shape);
+      auto together = poisoned_tensor<float>(shape);
+      layer.forward({.inputs = std::span(&input, 1), .output = apart.view(), .state = state, .mode = mode});
+      layer.forward(
+          {.inputs = std::span(&input, 1), .output = together.view(), .state = state, .mode = mode, .relu = true});
+      for (float& value : apart.span()) value = value < 0 ? 0.0F : value;
+      CHECK(same_bits(apart, together));
+    }
+  };
+  Conv2d<float, Cpu> small({.in = 3, .out = 5, .kernel = 3, .stride = 2, .padding = 1});
+  check(small, uniform_tensor<float>(Shape{3, 7, 5, 3}, "x"));
+  Conv2d<float, Cpu> large({.in = 16, .out = 20, .kernel = 3, .padding = 1});
+  check(large, uniform_tensor<float>(Shape{2, 9, 8, 16}, "x"));
+  Linear<float, Cpu> linear({.in = 33, .out = 19});
+  check(linear, uniform_tensor<float>(Shape{3, 33}, "x"));
+}
+
+TEST_CASE("Conv2d follows its weights between evaluations") {
+  Conv2d<float, Cpu> layer({.in = 16, .out = 16, .kernel = 3, .padding = 1});
+  layer.initialize(Rng(4));
+  const auto x = uniform_tensor<float>(Shape{1, 8, 8, 16}, "x");
+  const View<const float, Cpu> input = x.view();
+  const auto evaluate = [&](LayerState<float, Cpu>& state) {
+    auto y = poisoned_tensor<float>(Shape{1, 8, 8, 16});
+    layer.forward({.inputs = std::span(&input, 1), .output = y.view(), .state = state});
+    return y;
+  };
+  LayerState<float, Cpu> state;
+  const auto before = evaluate(state);
+  CHECK(same_bits(before, evaluate(state)));
+  layer.parameters()[0].value[7] += 1;
+  LayerState<float, Cpu> fresh;
+  CHECK_FALSE(same_bits(before, evaluate(state)));
+  CHECK(same_bits(evaluate(fresh), evaluate(state)));
+}
+
 TEST_CASE("Conv2d and Linear start from the deviations of the paper, biases from 0") {
   const auto moments = [](const Tensor<float, Cpu>& tensor) {
     double sum = 0;

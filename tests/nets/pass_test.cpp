@@ -205,9 +205,9 @@ TEST_CASE("the part behind a node is computed from borrowed values") {
   }
 
   Activations<float, Cpu> behind;
-  CHECK_THROWS_WITH(network.compute(head, behind), Contains("layer 'faces': expected images, or values lent"));
+  CHECK_THROWS_WITH(network.compute(head, behind), Contains("layer 'faces': expected images, or borrowed values"));
   behind.borrow(network.find("relu3"), images);
-  CHECK_THROWS_WITH(network.compute(head, behind), Contains("value lent for 'relu3'"));
+  CHECK_THROWS_WITH(network.compute(head, behind), Contains("borrowed value of 'relu3'"));
   CHECK_THROWS_WITH(whole.borrow(1, whole.value(network.find("hidden_relu"))), Contains("outside of their own memory"));
   CHECK_THROWS_AS(suffix_frontier(network, network.find("conv4"), head), ConfigError);
 }

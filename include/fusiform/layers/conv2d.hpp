@@ -40,6 +40,9 @@ class Conv2d final : public Layer<T, D> {
 
   [[nodiscard]] const Conv2dConfig& config() const noexcept { return config_; }
 
+  /// Another way to compute the same; the next pass uses it.
+  void set_algorithm(ConvAlgorithm algorithm) noexcept { config_.algorithm = algorithm; }
+
   [[nodiscard]] std::string kind() const override { return "conv2d"; }
 
   [[nodiscard]] std::vector<std::pair<std::string, double>> options() const override {
@@ -63,7 +66,9 @@ class Conv2d final : public Layer<T, D> {
   [[nodiscard]] bool can_end_with_relu() const override { return true; }
 
   void forward(const ForwardArguments<T, D>& pass) const override {
-    conv2d_forward<T, D>(pass.inputs[0], weight(), bias(), settings(pass.relu), pass.output);
+    // Weights change with every training step: there is nothing to keep then.
+    FilterCache<T, D>* cache = pass.mode == Mode::evaluate ? &pass.state.filters : nullptr;
+    conv2d_forward<T, D>(pass.inputs[0], weight(), bias(), settings(pass.relu), pass.output, cache);
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {

@@ -22,10 +22,10 @@ template <Scalar T, Device D>
 class Activations {
  public:
   /// A node's value after a forward pass, valid until the next one: of the target, of a node in `PassOptions::keep`, or
-  /// of a lent one. Throws ConfigError for others: their memory may hold something else by now, or the layer and the
-  /// ReLU behind it were computed at once.
+  /// of a borrowed one. Throws ConfigError for others: their memory may hold something else by now, or the layer and
+  /// the ReLU behind it were computed at once.
   [[nodiscard]] View<const T, D> value(NodeId node) const {
-    if (is_lent(node)) return *loans_[node];
+    if (is_borrowed(node)) return *borrowed_[node];
     if (!has_plan() || !plan().keeps(node) || plan().value_offsets.at(node) < 0) refuse("value", node);
     return planned_value(node);
   }
@@ -36,20 +36,20 @@ class Activations {
     return planned(plan().gradient_offsets[node], node);
   }
 
-  /// Takes a node's value from `view` in `Network::compute`; it must outlive the use (and a backward pass). Loans end
-  /// with the next `Network::forward`. Throws ConfigError for a view into this object's own memory, which will be
-  /// overwritten.
+  /// Takes a node's value from `view` in `Network::compute`; it must outlive the use (and a backward pass). They are
+  /// forgotten by the next `Network::forward`. Throws ConfigError for a view into this object's own memory, which will
+  /// be overwritten.
   void borrow(NodeId node, View<const T, D> view) {
     const std::less<const T*> before;
     const T* begin = memory_.data();
     if (view.size() > 0 && !before(view.data(), begin) && before(view.data(), begin + memory_.capacity()))
       throw ConfigError(
-          "activations: expected a lent value outside of their own memory; copy it, or use another object");
-    if (loans_.size() <= node) loans_.resize(node + 1);
-    loans_[node] = view;
+          "activations: expected a borrowed value outside of their own memory; copy it, or use another object");
+    if (borrowed_.size() <= node) borrowed_.resize(node + 1);
+    borrowed_[node] = view;
   }
 
-  /// Bytes held now, layer states included.
+  /// Bytes held now, layer states included (see Network::pass_bytes).
   [[nodiscard]] std::size_t bytes() const noexcept {
     std::size_t total = static_cast<std::size_t>(memory_.capacity()) * sizeof(T);
     for (const LayerState<T, D>& state : states_) {
@@ -62,7 +62,9 @@ class Activations {
  private:
   friend class Network<T, D>;
 
-  [[nodiscard]] bool is_lent(NodeId node) const noexcept { return node < loans_.size() && loans_[node].has_value(); }
+  [[nodiscard]] bool is_borrowed(NodeId node) const noexcept {
+    return node < borrowed_.size() && borrowed_[node].has_value();
+  }
   [[nodiscard]] bool has_plan() const noexcept { return current_ < plans_.size(); }
   [[nodiscard]] const PassPlan& plan() const noexcept { return plans_[current_]; }
 
@@ -78,34 +80,33 @@ class Activations {
     return offset < 0 ? View<T, D>(nullptr, shape) : View<T, D>(memory_.data() + offset * batch_, shape);
   }
   [[nodiscard]] View<const T, D> planned_value(NodeId node) const {
-    return is_lent(node) ? *loans_[node] : View<const T, D>(planned(plan().value_offsets[node], node));
+    return is_borrowed(node) ? *borrowed_[node] : View<const T, D>(planned(plan().value_offsets[node], node));
   }
 
   /// Forgets what belongs to another network; a filter that a layer has prepared for later passes, for example.
   void attach(std::uint64_t structure, std::size_t nodes) {
-    loans_.resize(nodes);
+    borrowed_.resize(nodes);
     if (structure == structure_) return;
     structure_ = structure;
     plans_.clear();
-    states_.clear();
-    states_.resize(nodes);
+    states_ = std::vector<LayerState<T, D>>(nodes);
   }
 
-  /// Whether a plan is for this pass, given the loans.
-  [[nodiscard]] bool fits(const PassKey& key, NodeId target, bool backward, const std::vector<NodeId>& keep) const {
-    if (key.target != target || key.backward != backward || key.keep != keep) return false;
-    for (NodeId node = 0; node < loans_.size(); ++node)
-      if (key.lent[node] != loans_[node].has_value()) return false;
+  /// Whether a plan is for this pass, given the borrowed values.
+  [[nodiscard]] bool fits(const PassKey& key, NodeId target, const PassOptions& options) const {
+    if (key.target != target || key.backward != options.has_backward() || key.keep != options.keep) return false;
+    for (NodeId node = 0; node < borrowed_.size(); ++node)
+      if (key.borrowed[node] != borrowed_[node].has_value()) return false;
     return true;
   }
 
   /// Makes `current_` the plan of this pass. `make` makes one from its key if there is none yet.
   template <class Make>
-  void select_plan(NodeId target, bool backward, const std::vector<NodeId>& keep, const Make& make) {
+  void select_plan(NodeId target, const PassOptions& options, const Make& make) {
     for (current_ = 0; current_ < plans_.size(); ++current_)
-      if (fits(plans_[current_].key, target, backward, keep)) return;
-    PassKey key{.target = target, .backward = backward, .keep = keep, .lent = {}};
-    for (const auto& loan : loans_) key.lent.push_back(loan.has_value());
+      if (fits(plans_[current_].key, target, options)) return;
+    PassKey key{.target = target, .backward = options.has_backward(), .keep = options.keep, .borrowed = {}};
+    for (const auto& value : borrowed_) key.borrowed.push_back(value.has_value());
     plans_.push_back(make(std::move(key)));
   }
 
@@ -125,9 +126,9 @@ class Activations {
   Index batch_ = 0;
   bool backward_done_ = false;
   Storage<T, D> memory_;
-  std::vector<LayerState<T, D>> states_;                // one per node
-  std::vector<std::optional<View<const T, D>>> loans_;  // one per node
-  std::vector<View<const T, D>> inputs_;                // of the layer that is running
+  std::vector<LayerState<T, D>> states_;                   // one per node
+  std::vector<std::optional<View<const T, D>>> borrowed_;  // one per node
+  std::vector<View<const T, D>> inputs_;                   // of the layer that is running
   std::vector<View<T, D>> input_gradients_;
 };
 

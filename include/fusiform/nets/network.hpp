@@ -1,7 +1,6 @@
 #pragma once
 /// A network: named layers in topological order, each of which names the layers it reads.
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,28 +14,12 @@
 #include <fusiform/layers/layer.hpp>
 #include <fusiform/layers/relu.hpp>
 #include <fusiform/nets/activations.hpp>
+#include <fusiform/nets/node.hpp>
 #include <fusiform/nets/pass_plan.hpp>
 #include <fusiform/ops/accumulate.hpp>
 #include <fusiform/ops/fill.hpp>
 
 namespace fusiform {
-
-template <Scalar T, Device D>
-struct Node {
-  std::string name;                    ///< PyTorch's where PyTorch has the net: "features.28"
-  std::string alias;                   ///< the literature's: "conv5_3"; may be empty
-  std::unique_ptr<Layer<T, D>> layer;  ///< null for the input
-  std::vector<NodeId> inputs;          ///< nodes that are read, all of them earlier in the list
-  Shape shape;                         ///< of one image's output: (H, W, C) or (features)
-};
-
-/// A learned or recorded tensor of a network under its full name, "features.28.weight".
-template <Scalar T, Device D>
-struct NamedParameter {
-  std::string name;
-  NodeId node{};
-  Parameter<T, D>* parameter = nullptr;
-};
 
 /// Chains, branches at any point, residual additions and several heads are one structure. A head is a node that
 /// nobody reads.
@@ -61,7 +44,7 @@ class Network {
       throw ShapeError(text("layer '", node.name, "': ", error.what()));
     }
     nodes_.push_back(std::move(node));
-    structure_ = new_structure();
+    structure_ = detail::new_structure();
     return nodes_.size() - 1;
   }
 
@@ -138,7 +121,7 @@ class Network {
   View<const T, D> forward(In<T, D> images, NodeId target, Activations<T, D>& activations,
                            const PassOptions& options = {}) const {
     require_equal("network input", "image", image_shape(), images.shape().without_batch());
-    for (auto& loan : activations.loans_) loan.reset();
+    for (auto& value : activations.borrowed_) value.reset();
     activations.borrow(0, images);
     return compute(target, activations, options);
   }
@@ -148,25 +131,24 @@ class Network {
   /// Throws ConfigError if something is missing, ShapeError if a borrowed value does not fit.
   View<const T, D> compute(NodeId target, Activations<T, D>& activations, const PassOptions& options = {}) const {
     activations.attach(structure_, nodes_.size());
-    const bool backward = options.backward || options.mode == Mode::train;
-    activations.select_plan(target, backward, options.keep, [&](PassKey key) { return plan_pass(std::move(key)); });
+    activations.select_plan(target, options, [&](PassKey key) { return plan_pass(std::move(key)); });
     activations.start(borrowed_batch(activations));
     for (const PassStep& step : activations.plan().steps) run(step, activations, options);
     return activations.value(target);
   }
 
   /// Bytes that such a pass of images takes in its Activations: values, gradients, and what layers note down. Not
-  /// counted: the parameters, and working memory of the kernels, which all passes and networks share.
+  /// counted: the parameters, filters that convolutions prepare for further evaluations, and working memory of the
+  /// kernels, which all passes and networks share.
   [[nodiscard]] std::size_t pass_bytes(NodeId target, Index batch, const PassOptions& options = {}) const {
-    const bool backward = options.backward || options.mode == Mode::train;
-    PassKey key{.target = target, .backward = backward, .keep = options.keep, .lent = {}};
-    key.lent.assign(nodes_.size(), false);
-    key.lent[0] = true;
+    PassKey key{.target = target, .backward = options.has_backward(), .keep = options.keep, .borrowed = {}};
+    key.borrowed.assign(nodes_.size(), false);
+    key.borrowed[0] = true;
     const PassPlan plan = plan_pass(std::move(key));
     std::size_t bytes = static_cast<std::size_t>(plan.size * batch) * sizeof(T);
     for (const PassStep& step : plan.steps) {
       const Node<T, D>& node = nodes_[step.node];
-      bytes += node.layer->state_bytes(node.shape.batched(batch), options.mode, backward);
+      bytes += node.layer->state_bytes(node.shape.batched(batch), options.mode, options.has_backward());
     }
     return bytes;
   }
@@ -223,12 +205,6 @@ class Network {
     return !name.empty() && (node.name == name || node.alias == name);
   }
 
-  /// A number that no other structure has, in this process.
-  static std::uint64_t new_structure() noexcept {
-    static std::atomic<std::uint64_t> last{0};
-    return ++last;
-  }
-
   [[nodiscard]] PassPlan plan_pass(PassKey key) const {
     std::vector<PassNode> nodes;
     for (const Node<T, D>& node : nodes_) {
@@ -248,11 +224,11 @@ class Network {
   [[nodiscard]] Index borrowed_batch(const Activations<T, D>& activations) const {
     std::optional<Index> batch;
     for (NodeId id = 0; id < nodes_.size(); ++id) {
-      if (!activations.is_lent(id)) continue;
-      const Shape& shape = activations.loans_[id]->shape();
+      if (!activations.is_borrowed(id)) continue;
+      const Shape& shape = activations.borrowed_[id]->shape();
       if (!batch) batch = shape.rank() == 0 ? 0 : shape[0];
       if (!(shape == nodes_[id].shape.batched(*batch)))
-        throw ShapeError(text("network: value lent for '", nodes_[id].name, "': expected ",
+        throw ShapeError(text("network: borrowed value of '", nodes_[id].name, "': expected ",
                               nodes_[id].shape.batched(*batch), ", got ", shape));
     }
     return batch.value_or(0);
@@ -314,7 +290,7 @@ class Network {
   }
 
   std::vector<Node<T, D>> nodes_;
-  std::uint64_t structure_ = new_structure();
+  std::uint64_t structure_ = detail::new_structure();
 };
 
 }  // namespace fusiform

@@ -26,6 +26,8 @@ struct PassOptions {
   /// Nodes beside the target to compute and to leave readable: their values, and after a backward pass their
   /// gradients. The memory of all others is used again as soon as possible. Node 0: the images' gradient.
   std::vector<NodeId> keep{};
+
+  [[nodiscard]] bool has_backward() const noexcept { return backward || mode == Mode::train; }
 };
 
 /// What a plan must know of a node.
@@ -44,7 +46,7 @@ struct PassKey {
   NodeId target = 0;
   bool backward = false;
   std::vector<NodeId> keep;
-  std::vector<bool> lent;  ///< nodes whose values are given, not computed
+  std::vector<bool> borrowed;  ///< nodes whose values are given, not computed
 };
 
 /// Runs the layer of `node`. If a ReLU is the layer's only reader and nobody wants the value before it, the layer
@@ -117,7 +119,7 @@ class PassPlanner {
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-  [[nodiscard]] bool is_lent(NodeId node) const { return plan_.key.lent[node]; }
+  [[nodiscard]] bool is_borrowed(NodeId node) const { return plan_.key.borrowed[node]; }
   [[nodiscard]] Index end_of_time() const {
     return static_cast<Index>(plan_.steps.size() + plan_.backward_steps.size());
   }
@@ -127,13 +129,13 @@ class PassPlanner {
     std::vector<bool> needed(plan_.nodes.size(), false);
     for (const NodeId target : targets) needed.at(target) = true;
     for (NodeId id = needed.size() - 1; id > 0; --id) {
-      if (is_lent(id)) needed[id] = false;
+      if (is_borrowed(id)) needed[id] = false;
       if (!needed[id]) continue;
       for (const NodeId input : plan_.nodes[id].inputs) needed[input] = true;
     }
-    if (needed[0] && !is_lent(0))
+    if (needed[0] && !is_borrowed(0))
       throw ConfigError(text("network: layer '", plan_.nodes[plan_.key.target].name,
-                             "': expected images, or values lent for the layers before it, found neither"));
+                             "': expected images, or borrowed values of the layers before it, found neither"));
     needed[0] = false;
     return needed;
   }
@@ -197,13 +199,13 @@ class PassPlanner {
       use(own, plan_.keeps(step.node) ? end_of_time() : time);
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const NodeId input = node.inputs[i];
-        const bool wanted = !is_lent(input) || plan_.keeps(input);
+        const bool wanted = !is_borrowed(input) || plan_.keeps(input);
         const bool is_summand = gradients_[input] != none;
         const bool in_place = i == 0 && node.needs.in_place && own != none && !plan_.keeps(step.node);
         if (wanted && !is_summand) gradients_[input] = in_place ? own : new_buffer(input, time);
         input_gradients_.push_back(!wanted ? none : is_summand ? new_buffer(input, time) : gradients_[input]);
         step.inputs.push_back({.is_summand = wanted && is_summand});
-        if (wanted) use(gradients_[input], is_lent(input) ? end_of_time() : time);
+        if (wanted) use(gradients_[input], is_borrowed(input) ? end_of_time() : time);
       }
       ++time;
     }
