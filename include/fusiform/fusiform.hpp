@@ -17,6 +17,7 @@
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/shape.hpp>
 #include <fusiform/core/simd.hpp>
+#include <fusiform/core/simd_math.hpp>
 #include <fusiform/core/storage.hpp>
 #include <fusiform/core/tensor.hpp>
 #include <fusiform/core/view.hpp>

@@ -143,6 +143,18 @@ TEST_CASE("batch norm keeps its digits when the mean dwarfs the deviation", "[op
   CHECK(difference(r.y, expected.y).absolute < 6e-4);  // the mean is rounded to 24 bits: half of 1e4 * 2^-23
 }
 
+TEST_CASE("batch norm keeps its digits when the first row is far from the others", "[ops][batch_norm]") {
+  auto x = random_tensor<float>({4, 40, 40, 3}, Rng(5));
+  for (Index c = 0; c < 3; ++c) x[c] = 1000.F;  // deviations are measured from the first row
+  Tensor<float, Cpu> weight(Shape{3}), bias(Shape{3});
+  weight.fill(1);
+  const Results<float> r = run(x, weight, bias, x);
+  const Results<double> expected =
+      reference(converted<double>(x), converted<double>(weight), converted<double>(bias), converted<double>(x));
+  CHECK(difference(r.mean, expected.mean).normalized < 1e-6);
+  CHECK(difference(r.inverse_deviation, expected.inverse_deviation).normalized < 1e-6);
+}
+
 TEST_CASE("batch norm with recorded statistics is a scale and a shift", "[ops][batch_norm]") {
   const Shape shape{3, 4, 5, 7};
   const auto x = random_tensor<double>(shape, Rng(6)), dy = random_tensor<double>(shape, Rng(7));

@@ -1,59 +1,59 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/batch_norm_gradients.hpp>
-#include <fusiform/ops/cpu/column_tiles.hpp>
+#include <fusiform/ops/cpu/column_sums.hpp>
 #include <fusiform/ops/cpu/grain.hpp>
 
 namespace fusiform::kernels {
 
-/// Each tile finds its own mean and squared deviations in two passes over cached memory; tiles are merged by the
-/// formula of Chan, Golub & LeVeque (1979). One pass over main memory, and no cancellation when mean >> deviation.
+/// One pass. Each tile sums deviations from its first row, and their squares, in double: the shift leaves nothing to
+/// cancel when mean >> deviation. Tiles are merged by the formula of Chan, Golub & LeVeque (1979).
 template <Scalar T>
 void batch_norm_statistics(View<const T, Cpu> x, double eps, View<T, Cpu> mean, View<T, Cpu> inverse_deviation,
                            View<T, Cpu> unbiased_variance) {
   const Index channels = x.shape().channels();
-  const ColumnTiles tiles(x.size() / channels, channels);
-  const auto partials = static_cast<std::size_t>(tiles.row_tiles() * channels);
-  std::vector<double> means(partials);
-  std::vector<double> squares(partials);
-  tiles.for_each([&](Index tile, Index first_row, Index end_row, Index first, Index count) {
-    TileSums sum{};
-    for (Index row = first_row; row < end_row; ++row) {
-      const T* __restrict values = x.data() + row * channels + first;
-      for (Index c = 0; c < count; ++c) sum[static_cast<std::size_t>(c)] += static_cast<double>(values[c]);
-    }
-    for (double& value : sum) value /= static_cast<double>(end_row - first_row);
-    TileSums square{};
-    for (Index row = first_row; row < end_row; ++row) {
-      const T* __restrict values = x.data() + row * channels + first;
-      for (Index c = 0; c < count; ++c) {
-        const double deviation = static_cast<double>(values[c]) - sum[static_cast<std::size_t>(c)];
-        square[static_cast<std::size_t>(c)] += deviation * deviation;
-      }
-    }
-    std::copy_n(sum.data(), count, means.data() + tile * channels + first);
-    std::copy_n(square.data(), count, squares.data() + tile * channels + first);
+  const Index rows = x.size() / channels;
+  ColumnSums<T> sums(rows, channels);
+  sums.add_up([&](Index tile, Index c, auto lanes) __attribute__((always_inline)) {
+    const T* values = x.data() + c;
+    const simd::Vector<T> shift = lanes.load(values + sums.first_row(tile) * channels);
+    return [=]<int part>(Index position, std::integral_constant<int, part>) __attribute__((always_inline)) {
+      // Across rows the processor does not see what comes next.
+      __builtin_prefetch(values + position + ColumnSums<T>::group_rows * channels);
+      const simd::Vector<double> deviation =
+          simd::widened<T, part>(lanes.load(values + position)) - simd::widened<T, part>(shift);
+      return std::pair(deviation, deviation);
+    };
   });
-  const auto total = static_cast<double>(tiles.rows);
-  for (Index c = 0; c < channels; ++c) {
-    double count = 0;
-    double center = 0;
-    double square = 0;
-    for (Index tile = 0; tile < tiles.row_tiles(); ++tile) {
-      const auto at = static_cast<std::size_t>(tile * channels + c);
-      const auto more = static_cast<double>(std::min(tiles.tile_rows, tiles.rows - tile * tiles.tile_rows));
-      const double distance = means[at] - center;
-      square += squares[at] + distance * distance * count * more / (count + more);
-      center += distance * more / (count + more);
-      count += more;
+  std::vector<double> centers(static_cast<std::size_t>(channels));
+  std::vector<double> squares(static_cast<std::size_t>(channels));
+  for (Index tile = 0; tile < sums.tiles(); ++tile) {
+    const auto before = static_cast<double>(sums.first_row(tile));
+    const auto count = static_cast<double>(sums.rows_of(tile));
+    const double share = count / (before + count);
+    const double* sum = sums.sums(tile);
+    const double* square = sums.products(tile);
+    const T* shift = x.data() + sums.first_row(tile) * channels;
+    double* __restrict center = centers.data();
+    double* __restrict total = squares.data();
+    for (Index c = 0; c < channels; ++c) {
+      const double offset = sum[c] / count;
+      const double distance = static_cast<double>(shift[c]) + offset - center[c];
+      total[c] += std::max(0.0, square[c] - offset * sum[c]) + distance * distance * before * share;
+      center[c] += distance * share;
     }
-    mean[c] = static_cast<T>(center);
-    inverse_deviation[c] = static_cast<T>(1.0 / std::sqrt(square / total + eps));
-    unbiased_variance[c] = static_cast<T>(square / (total - 1));
+  }
+  for (Index c = 0; c < channels; ++c) {
+    const double square = squares[static_cast<std::size_t>(c)];
+    mean[c] = static_cast<T>(centers[static_cast<std::size_t>(c)]);
+    inverse_deviation[c] = static_cast<T>(1.0 / std::sqrt(square / static_cast<double>(rows) + eps));
+    unbiased_variance[c] = static_cast<T>(square / static_cast<double>(rows - 1));
   }
 }
 
@@ -88,32 +88,22 @@ template <Scalar T>
 void batch_norm_gradient_sums(const BatchNormGradients<T, Cpu>& a, std::vector<double>& dy_sum,
                               std::vector<double>& dy_x_sum) {
   const Index channels = a.x.shape().channels();
-  const ColumnTiles tiles(a.x.size() / channels, channels);
-  std::vector<double> partial_dy(static_cast<std::size_t>(tiles.row_tiles() * channels));
-  std::vector<double> partial_dy_x(partial_dy.size());
-  tiles.for_each([&](Index tile, Index first_row, Index end_row, Index first, Index count) {
-    TileSums sum{};
-    TileSums product{};
-    const T* __restrict center = a.mean.data() + first;
-    for (Index row = first_row; row < end_row; ++row) {
-      const T* __restrict values = a.x.data() + row * channels + first;
-      const T* __restrict gradients = a.dy.data() + row * channels + first;
-      for (Index c = 0; c < count; ++c) {
-        const auto gradient = static_cast<double>(gradients[c]);
-        sum[static_cast<std::size_t>(c)] += gradient;
-        product[static_cast<std::size_t>(c)] += gradient * static_cast<double>(values[c] - center[c]);
-      }
-    }
-    std::copy_n(sum.data(), count, partial_dy.data() + tile * channels + first);
-    std::copy_n(product.data(), count, partial_dy_x.data() + tile * channels + first);
+  ColumnSums<T> sums(a.x.size() / channels, channels);
+  sums.add_up([&](Index /*tile*/, Index c, auto lanes) __attribute__((always_inline)) {
+    const T* values = a.x.data() + c;
+    const T* gradients = a.dy.data() + c;
+    const simd::Vector<T> center = lanes.load(a.mean.data() + c);
+    return [=]<int part>(Index position, std::integral_constant<int, part>) __attribute__((always_inline)) {
+      return std::pair(simd::widened<T, part>(lanes.load(gradients + position)),
+                       simd::widened<T, part>(lanes.load(values + position) - center));
+    };
   });
   dy_sum.assign(static_cast<std::size_t>(channels), 0.0);
   dy_x_sum.assign(static_cast<std::size_t>(channels), 0.0);
-  for (Index tile = 0; tile < tiles.row_tiles(); ++tile)
+  for (Index tile = 0; tile < sums.tiles(); ++tile)
     for (Index c = 0; c < channels; ++c) {
-      const auto at = static_cast<std::size_t>(tile * channels + c);
-      dy_sum[static_cast<std::size_t>(c)] += partial_dy[at];
-      dy_x_sum[static_cast<std::size_t>(c)] += partial_dy_x[at];
+      dy_sum[static_cast<std::size_t>(c)] += sums.sums(tile)[c];
+      dy_x_sum[static_cast<std::size_t>(c)] += sums.products(tile)[c];
     }
   for (Index c = 0; c < channels; ++c)
     dy_x_sum[static_cast<std::size_t>(c)] *= static_cast<double>(a.inverse_deviation[c]);

@@ -4,14 +4,14 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <fusiform/core/simd.hpp>
+#include <fusiform/core/simd_math.hpp>
 #include <fusiform/ops/cpu/stream_store.hpp>
 
 namespace fusiform::kernels {
 
-/// As many integers as a vector of T has lanes, and as wide: what comparisons give, and places in an image.
+/// Places in an image, as many as a vector of T has lanes and as wide: what comparisons give.
 template <Scalar T>
-using Places = decltype(simd::Vector<T>{} < simd::Vector<T>{});
+using Places = simd::Integers<T>;
 template <Scalar T>
 using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 
