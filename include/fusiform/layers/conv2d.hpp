@@ -67,7 +67,7 @@ class Conv2d final : public Layer<T, D> {
 
   void forward(const ForwardArguments<T, D>& pass) const override {
     // Weights change with every training step: there is nothing to keep then.
-    FilterCache<T, D>* cache = pass.mode == Mode::evaluate ? &pass.state.filters : nullptr;
+    FilterCache<T, D>* cache = pass.mode == Mode::evaluate ? &filters_ : nullptr;
     conv2d_forward<T, D>(pass.inputs[0], weight(), bias(), settings(pass.relu), pass.output, cache);
   }
 
@@ -101,6 +101,7 @@ class Conv2d final : public Layer<T, D> {
 
   Conv2dConfig config_;
   std::array<Parameter<T, D>, 2> parameters_;  // weight, bias
+  mutable FilterCache<T, D> filters_;          // one for all threads that evaluate
 };
 
 }  // namespace fusiform

@@ -12,20 +12,18 @@
 #include <fusiform/core/random.hpp>
 #include <fusiform/core/tensor.hpp>
 #include <fusiform/layers/parameter.hpp>
-#include <fusiform/ops/filter_cache.hpp>
 
 namespace fusiform {
 
 /// Whether dropout drops and batch norm uses the statistics of the batch (`train`) or not (`evaluate`).
 enum class Mode { evaluate, train };
 
-/// What one forward pass leaves behind for its backward pass, and what it may use again in the next pass. Kept outside
-/// the layer, so that several threads can run one network at the same time. What is in it is the layer's own business.
+/// What one forward pass leaves behind for its backward pass. Kept outside the layer, so that several threads can run
+/// one network at the same time. What is in it is the layer's own business.
 template <Scalar T, Device D>
 struct LayerState {
   std::vector<Tensor<T, D>> values;
   Tensor<std::int32_t, D> indices;
-  FilterCache<T, D> filters;
 };
 
 template <Scalar T, Device D>

@@ -1,9 +1,11 @@
 #pragma once
 /// Keeps what an algorithm made of a convolution's filters for as long as the filters stay the same.
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 
 #include <fusiform/core/tensor.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
@@ -21,25 +23,28 @@ class FilterCache {
   template <class Make>
   [[nodiscard]] std::shared_ptr<const Tensor<T, D>> get(View<const T, D> weight, ConvAlgorithm algorithm, Index size,
                                                         const Make& make) requires std::same_as<D, Cpu> {
-    const std::lock_guard lock(mutex_);
-    if (!made_ || algorithm != algorithm_ || made_->size() != size || !is_same(weight)) {
-      auto made = std::make_shared<Tensor<T, D>>(Tensor<T, D>::uninitialized(Shape{size}));
-      make(made->view());
-      weight_.resize(weight.shape());
-      std::memcpy(weight_.data(), weight.data(), static_cast<std::size_t>(weight.size()) * sizeof(T));
-      algorithm_ = algorithm;
-      made_ = std::move(made);
+    {
+      const std::shared_lock reading(mutex_);  // threads compare at the same time
+      if (holds(weight, algorithm, size)) return made_;
     }
+    const std::unique_lock writing(mutex_);
+    if (holds(weight, algorithm, size)) return made_;  // another thread was faster
+    auto made = std::make_shared<Tensor<T, D>>(Tensor<T, D>::uninitialized(Shape{size}));
+    make(made->view());
+    weight_ = Tensor<T, D>::uninitialized(weight.shape());
+    std::copy_n(weight.data(), weight.size(), weight_.data());
+    algorithm_ = algorithm;
+    made_ = std::move(made);
     return made_;
   }
 
  private:
-  [[nodiscard]] bool is_same(View<const T, D> weight) const {
-    return weight.shape() == weight_.shape() &&
+  [[nodiscard]] bool holds(View<const T, D> weight, ConvAlgorithm algorithm, Index size) const {
+    return made_ && algorithm == algorithm_ && size == made_->size() && weight.shape() == weight_.shape() &&
            std::memcmp(weight.data(), weight_.data(), static_cast<std::size_t>(weight.size()) * sizeof(T)) == 0;
   }
 
-  std::mutex mutex_;
+  std::shared_mutex mutex_;
   Tensor<T, D> weight_;
   ConvAlgorithm algorithm_ = ConvAlgorithm::automatic;
   std::shared_ptr<const Tensor<T, D>> made_;
