@@ -46,9 +46,10 @@ struct FetchAhead {
 template <Scalar T>
 inline constexpr Index strided_columns = 4 * simd::lanes<T>;
 
-/// Rows of a tile: 28 of AVX-512's 32 registers hold sums, 12 of AVX2's 16.
+/// Rows of a tile of 4, 2 or 1 vectors: 28 of AVX-512's 32 registers hold sums, 12 of AVX2's 16. (With one vector 7: as
+/// many as hide the latency of an addition, and fewer functions to compile.)
 template <int vectors>
-inline constexpr int strided_rows = simd::registers == 32 ? 28 / std::max(vectors, 2) : 12 / vectors;
+inline constexpr int strided_rows = simd::registers == 32 ? (vectors == 2 ? 14 : 7) : 12 / vectors;
 
 /// Asks for the lines of a tile before its sums are computed: stores that miss would hold up the tile that follows.
 template <Scalar T, int rows, int vectors>
@@ -137,16 +138,18 @@ class StridedTiles {
  public:
   /// Cuts `rows` rows into tiles of almost the same size: one tile of few rows would waste its time on loads.
   static void multiply(Index rows, StridedOperands<T> operands, FetchAhead<T> fetch, StridedTarget<T> target) {
-    switch (divide_up(target.columns, simd::lanes<T>)) {
-      case 1:
-        return multiply<1>(rows, operands, fetch, target);
-      case 2:
-        return multiply<2>(rows, operands, fetch, target);
-      case 3:
-        return multiply<3>(rows, operands, fetch, target);
-      default:
-        return multiply<4>(rows, operands, fetch, target);
-    }
+    const Index vectors = divide_up(target.columns, simd::lanes<T>);
+    if (vectors == 4) return multiply_vectors<4>(rows, operands, fetch, target);
+    if (vectors == 1) return multiply_vectors<1>(rows, operands, fetch, target);
+    StridedTarget<T> left = target;
+    left.columns = std::min<Index>(left.columns, 2 * simd::lanes<T>);
+    multiply_vectors<2>(rows, operands, fetch, left);
+    if (vectors == 2) return;
+    operands.b += left.columns;
+    target.c += left.columns;
+    target.columns -= left.columns;
+    if (target.start != nullptr) target.start += left.columns;
+    multiply_vectors<1>(rows, operands, fetch, target);
   }
   static void multiply(Index rows, const StridedOperands<T>& operands, const StridedTarget<T>& target) {
     multiply(rows, operands, {operands.b, 0, 0, 0}, target);
@@ -161,7 +164,7 @@ class StridedTiles {
   }
 
   template <int vectors>
-  static void multiply(Index rows, StridedOperands<T>& operands, FetchAhead<T>& fetch, StridedTarget<T>& target) {
+  static void multiply_vectors(Index rows, StridedOperands<T> operands, FetchAhead<T> fetch, StridedTarget<T> target) {
     static constexpr auto tiles_of = of_each_size<vectors>(std::make_integer_sequence<int, strided_rows<vectors>>{});
     const Index tiles = divide_up(rows, strided_rows<vectors>);
     const Index size = rows / tiles;
