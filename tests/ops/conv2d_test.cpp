@@ -65,7 +65,7 @@ std::vector<Case> shapes() {
 std::vector<Case> cases() {
   std::vector<Case> result;
   for (Case c : shapes()) {
-    for (const ConvAlgorithm algorithm : {ConvAlgorithm::automatic, ConvAlgorithm::implicit_gemm,
+    for (const ConvAlgorithm algorithm : {ConvAlgorithm::automatic, ConvAlgorithm::implicit_gemm, ConvAlgorithm::direct,
                                           ConvAlgorithm::winograd_2x2, ConvAlgorithm::winograd_4x4}) {
       const bool winograd = algorithm == ConvAlgorithm::winograd_2x2 || algorithm == ConvAlgorithm::winograd_4x4;
       c.options.algorithm = algorithm;
@@ -270,6 +270,7 @@ TEST_CASE("conv2d: the automatic choice does not depend on the batch, and is ove
   const auto choice = [](const Shape& weight, const Conv2dOptions& options, Index size) {
     return kernels::conv2d_algorithm(weight, options, size, size);
   };
+  CHECK(choice({64, 3, 3, 3}, {.padding = 1}, 224) == ConvAlgorithm::direct);
   CHECK(choice({64, 3, 3, 64}, {.padding = 1}, 224) == ConvAlgorithm::winograd_4x4);
   CHECK(choice({512, 3, 3, 512}, {.padding = 1}, 2) == ConvAlgorithm::winograd_2x2);
   CHECK(choice({512, 3, 3, 512}, {.padding = 1}, 1) == ConvAlgorithm::implicit_gemm);

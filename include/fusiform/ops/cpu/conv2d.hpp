@@ -2,6 +2,9 @@
 /// Which algorithm computes a convolution on the CPU.
 
 #include <fusiform/ops/cpu/bias_gradient.hpp>
+#include <fusiform/ops/cpu/conv2d_direct_forward.hpp>
+#include <fusiform/ops/cpu/conv2d_direct_input_gradient.hpp>
+#include <fusiform/ops/cpu/conv2d_direct_weight_gradient.hpp>
 #include <fusiform/ops/cpu/conv2d_implicit_gemm.hpp>
 #include <fusiform/ops/cpu/conv2d_weight_gradient.hpp>
 #include <fusiform/ops/cpu/conv2d_winograd.hpp>
@@ -15,6 +18,8 @@ namespace fusiform::kernels {
 [[nodiscard]] inline ConvAlgorithm conv2d_algorithm(const Shape& weight, const Conv2dOptions& options, Index height,
                                                     Index width) {
   if (options.algorithm != ConvAlgorithm::automatic) return options.algorithm;
+  // Patches of few channels are packed at great expense, and their columns fill no register.
+  if (weight[3] <= 8) return ConvAlgorithm::direct;
   if (!winograd_applies(weight, options)) return ConvAlgorithm::implicit_gemm;
   // Below 16 channels the transforms cost more than the multiplications that they save.
   if (weight[0] < 16 || weight[3] < 16) return ConvAlgorithm::implicit_gemm;
@@ -35,6 +40,8 @@ void conv2d_forward(View<const T, Cpu> x, View<const T, Cpu> weight, View<const 
       return conv2d_forward_winograd<2, T>(x, weight, bias, options, y, cache);
     case ConvAlgorithm::winograd_4x4:
       return conv2d_forward_winograd<4, T>(x, weight, bias, options, y, cache);
+    case ConvAlgorithm::direct:
+      return conv2d_forward_direct(x, weight, bias, options, y);
     default:
       return conv2d_forward_implicit_gemm(x, weight, bias, options, y);
   }
@@ -48,6 +55,8 @@ void conv2d_backward_input(View<const T, Cpu> dy, View<const T, Cpu> weight, con
       return conv2d_backward_input_winograd<2, T>(dy, weight, options, dx);
     case ConvAlgorithm::winograd_4x4:
       return conv2d_backward_input_winograd<4, T>(dy, weight, options, dx);
+    case ConvAlgorithm::direct:
+      return conv2d_backward_input_direct(dy, weight, options, dx);
     default:
       return conv2d_backward_input_implicit_gemm(dy, weight, options, dx);
   }
@@ -61,6 +70,8 @@ void conv2d_backward_weight(View<const T, Cpu> x, View<const T, Cpu> dy, const C
       return conv2d_backward_weight_winograd<2, T>(x, dy, options, dw);
     case ConvAlgorithm::winograd_4x4:
       return conv2d_backward_weight_winograd<4, T>(x, dy, options, dw);
+    case ConvAlgorithm::direct:
+      return conv2d_backward_weight_direct(x, dy, options, dw);
     default:
       return conv2d_backward_weight_implicit_gemm(x, dy, options, dw);
   }
