@@ -42,7 +42,7 @@ class Activations {
   void borrow(NodeId node, View<const T, D> view) {
     const std::less<const T*> before;
     const T* begin = memory_.data();
-    if (view.size() > 0 && !before(view.data(), begin) && before(view.data(), begin + memory_.capacity()))
+    if (!view.empty() && !before(view.data(), begin) && before(view.data(), begin + memory_.capacity()))
       throw ConfigError(
           "activations: expected a borrowed value outside of their own memory; copy it, or use another object");
     if (borrowed_.size() <= node) borrowed_.resize(node + 1);
