@@ -49,12 +49,12 @@ struct PanelsOfA {
 /// Where a tile of C goes: row i starts at rows[i] + column.
 template <Scalar T>
 struct TileTarget {
-  T* const* rows;
-  Index column;
-  Index columns;      ///< how many of the tile's columns exist
-  bool accumulate;    ///< add to what is there, or overwrite
-  const T* bias;      ///< if overwriting: added to each row, indexed like a row; may be nullptr
-  bool relu = false;  ///< store max(., 0); only where the sum is complete
+  T* const* rows = nullptr;
+  Index column = 0;
+  Index columns = 0;        ///< how many of the tile's columns exist
+  bool accumulate = false;  ///< add to what is there, or overwrite
+  const T* bias = nullptr;  ///< if overwriting: added to each row, indexed like a row; may be nullptr
+  bool relu = false;        ///< store max(., 0); only where the sum is complete
 };
 
 /// One tile of `rows` x (`vectors` vectors).

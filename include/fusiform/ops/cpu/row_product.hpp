@@ -32,8 +32,8 @@ struct RowProductShape {
 /// Rows of B that a tile reads, one every `stride` elements.
 template <Scalar T>
 struct ProductPanel {
-  const T* b;
-  Index stride;
+  const T* b = nullptr;
+  Index stride = 0;
   T* copy = nullptr;         ///< where to copy them, packed, on the way
   bool from_memory = false;  ///< fetch the rows below, then those of the next tile, ahead of their use
 };

@@ -25,9 +25,9 @@ struct StridedOperands {
 /// C(i, j) = c[i * row + j] for 0 <= j < columns.
 template <Scalar T>
 struct StridedTarget {
-  T* c;
-  Index row;
-  Index columns;             ///< at most strided_columns<T>
+  T* c = nullptr;
+  Index row = 0;
+  Index columns = 0;         ///< at most strided_columns<T>
   const T* start = nullptr;  ///< what the sums start from, the same for every row: whole vectors; nullptr for 0
   bool accumulate = false;   ///< add to what is there, or overwrite; only with whole vectors
   bool relu = false;         ///< store max(., 0)
