@@ -60,14 +60,15 @@ class TrafficFloor {
       simd::unrolled<unroll>([&](auto i) { sums[i] += simd::load(from + i * lanes); });
     simd::Vector<float> total{};
     for (const auto& sum : sums) total += sum;
-    ::benchmark::DoNotOptimize(total[0]);
+    float first = total[0];
+    ::benchmark::DoNotOptimize(first);
   }
 
-  static void write(float* to, float* end) {
+  static void write(float* to, const float* end) {
     for (; to + lanes <= end; to += lanes) simd::store(to, simd::broadcast(1.0F));
   }
 
-  static void update(float* to, float* end) {
+  static void update(float* to, const float* end) {
     for (; to + lanes <= end; to += lanes) simd::store(to, simd::load(to) * 0.5F + 0.5F);
   }
 

@@ -87,15 +87,6 @@ FUSIFORM_INLINE Vector<T> relu(Vector<T> x) noexcept {
   return x < Vector<T>{} ? Vector<T>{} : x;
 }
 
-/// The same vector, from here on in a register: g++ otherwise reads memory anew for every use of a loaded vector.
-template <Scalar T>
-FUSIFORM_INLINE Vector<T> in_register(Vector<T> vector) noexcept {
-#ifdef __x86_64__
-  asm("" : "+v"(vector));
-#endif
-  return vector;
-}
-
 /// Calls f(0), f(1), ..., f(count - 1) with compile-time numbers: a loop that is certain to be unrolled.
 template <int count, class F>
 FUSIFORM_INLINE void unrolled(F&& f) noexcept {

@@ -11,6 +11,7 @@
 
 #include <fusiform/core/simd.hpp>
 #include <fusiform/ops/cpu/gemm.hpp>
+#include <fusiform/ops/cpu/keep_in_register.hpp>
 
 namespace fusiform::kernels {
 
@@ -204,7 +205,8 @@ FUSIFORM_INLINE void transform_square(const Load& load, const Store& store) noex
     Vector column[Transform::from];
     Vector result[Transform::to];
     simd::unrolled<Transform::from>([&](auto i) __attribute__((always_inline)) {
-      column[i] = simd::in_register<T>(load(i, j));
+      column[i] = load(i, j);
+      keep_in_register(column[i]);
     });
     Transform::apply(column, result);
     simd::unrolled<Transform::to>([&](auto i) __attribute__((always_inline)) { half[i][j] = result[i]; });
@@ -213,8 +215,10 @@ FUSIFORM_INLINE void transform_square(const Load& load, const Store& store) noex
   for (int i = 0; i < Transform::to; ++i) {
     Vector row[Transform::from];
     Vector result[Transform::to];
-    simd::unrolled<Transform::from>([&](auto j)
-                                        __attribute__((always_inline)) { row[j] = simd::in_register<T>(half[i][j]); });
+    simd::unrolled<Transform::from>([&](auto j) __attribute__((always_inline)) {
+      row[j] = half[i][j];
+      keep_in_register(row[j]);
+    });
     Transform::apply(row, result);
     simd::unrolled<Transform::to>([&](auto j) __attribute__((always_inline)) { store(i, j, result[j]); });
   }
