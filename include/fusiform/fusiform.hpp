@@ -13,6 +13,7 @@
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/random.hpp>
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scalar.hpp>
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/shape.hpp>

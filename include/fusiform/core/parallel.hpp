@@ -7,6 +7,7 @@
 #include <exception>
 #include <mutex>
 
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scalar.hpp>
 
 #ifdef _OPENMP
@@ -74,7 +75,7 @@ void parallel_for(Index count, const Body& body) {
 /// For elementwise work: `grain` large enough to pay for a thread, the cut independent of the thread count.
 template <class Body>
 void parallel_ranges(Index count, Index grain, const Body& body) {
-  const Index pieces = (count + grain - 1) / grain;
+  const Index pieces = divide_up(count, grain);
   parallel_for(pieces, [&](Index piece) { body(piece * grain, std::min(count, (piece + 1) * grain)); });
 }
 

@@ -75,6 +75,20 @@ FUSIFORM_INLINE void store_first(T* to, Vector<T> vector, std::ptrdiff_t count) 
   for (std::ptrdiff_t i = 0; i < count; ++i) to[i] = vector[i];
 }
 
+/// A whole vector, or the first `count` lanes if that is less.
+template <Scalar T>
+FUSIFORM_INLINE Vector<T> load_up_to(const T* from, std::ptrdiff_t count) noexcept {
+  return count >= lanes<T> ? load(from) : load_first(from, count);
+}
+template <Scalar T>
+FUSIFORM_INLINE void store_up_to(T* to, Vector<T> vector, std::ptrdiff_t count) noexcept {
+  if (count >= lanes<T>) {
+    store(to, vector);
+  } else {
+    store_first(to, vector, count);
+  }
+}
+
 /// The same number in every lane. (x - 0, not x + 0, which would lose the sign of -0.)
 template <Scalar T>
 FUSIFORM_INLINE Vector<T> broadcast(T x) noexcept {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fusiform/core/random.hpp>
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/core/shape.hpp>
 #include <fusiform/layers/layer.hpp>
 #include <fusiform/nets/memory_plan.hpp>
@@ -42,7 +43,6 @@ struct PassNode {
 
 /// Two passes with equal keys have the same plan, for any batch.
 struct PassKey {
-  std::uint64_t structure = 0;  ///< of the network
   NodeId target = 0;
   bool backward = false;
   std::vector<NodeId> keep;
@@ -166,7 +166,7 @@ class PassPlanner {
   }
 
   std::size_t new_buffer(NodeId node, Index time) {
-    const Index size = (plan_.nodes[node].shape.size() + granule_ - 1) / granule_ * granule_;
+    const Index size = round_up(plan_.nodes[node].shape.size(), granule_);
     buffers_.push_back({.size = size, .first = time, .last = time});
     return buffers_.size() - 1;
   }

@@ -3,6 +3,7 @@
 #include <array>
 
 #include <fusiform/core/parallel.hpp>
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/cpu/channel_vectors.hpp>
 #include <fusiform/ops/cpu/grain.hpp>
@@ -89,7 +90,7 @@ template <Scalar T>
 void global_avg_pool2d_forward(View<const T, Cpu> x, View<T, Cpu> y) {
   constexpr Index block = 64;
   const Index channels = x.shape()[3], pixels = x.shape()[1] * x.shape()[2];
-  const Index blocks = (channels + block - 1) / block;
+  const Index blocks = divide_up(channels, block);
   const Index grain = rows_grain(pixels * std::min(channels, block));
   parallel_ranges(x.shape()[0] * blocks, grain, [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fusiform/core/parallel.hpp>
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/simd_math.hpp>
 #include <fusiform/ops/cpu/channel_vectors.hpp>
@@ -30,7 +31,7 @@ class ColumnSums {
         sums_(static_cast<std::size_t>(tiles() * channels)),
         products_(sums_.size()) {}
 
-  [[nodiscard]] Index tiles() const noexcept { return (rows_ + tile_rows_ - 1) / tile_rows_; }
+  [[nodiscard]] Index tiles() const noexcept { return divide_up(rows_, tile_rows_); }
   [[nodiscard]] Index first_row(Index tile) const noexcept { return tile * tile_rows_; }
   [[nodiscard]] Index rows_of(Index tile) const noexcept { return std::min(tile_rows_, rows_ - first_row(tile)); }
 
@@ -43,15 +44,16 @@ class ColumnSums {
   template <class Terms>
   void add_up(const Terms& terms) {
     parallel_for(tiles(), [&](Index tile) {
-      Pair* pairs = scratch<ColumnSumScratch, Pair>((channels_ + lanes - 1) / lanes);
-      std::fill_n(pairs, (channels_ + lanes - 1) / lanes, Pair{});
+      const Index vectors = divide_up(channels_, lanes);
+      Pair* pairs = scratch<ColumnSumScratch, Pair>(vectors);
+      std::fill_n(pairs, vectors, Pair{});
       const Index end = first_row(tile) + rows_of(tile);
       // Some rows together: the sums are fetched and put back less often.
       for (Index row = first_row(tile); row < end; row += group_rows) {
         const Index group_end = std::min(end, row + group_rows);
         for_each_channel_vector<T>(
             channels_, [&](Index c, auto lane_access) __attribute__((always_inline)) {
-              add_rows(terms(tile, c, lane_access), row, group_end, pairs[(c + lanes - 1) / lanes]);
+              add_rows(terms(tile, c, lane_access), row, group_end, pairs[divide_up(c, lanes)]);
             });
       }
       collect(pairs, tile);

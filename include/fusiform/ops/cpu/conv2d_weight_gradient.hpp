@@ -6,6 +6,7 @@
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/view.hpp>
+#include <fusiform/ops/cpu/add_chunks.hpp>
 #include <fusiform/ops/cpu/conv2d_implicit_gemm.hpp>
 
 namespace fusiform::kernels {
@@ -47,11 +48,7 @@ class WeightGradient {
       compute(std::min(pixels, chunk * chunk_pixels), std::min(pixels, (chunk + 1) * chunk_pixels), column,
               std::min(columns, column + block_columns), sum);
     });
-    if (chunks == 1) return;
-    parallel_ranges(size, 8192, [&](Index begin, Index end) {
-      for (Index chunk = 0; chunk < chunks - 1; ++chunk)
-        for (Index i = begin; i < end; ++i) dw_[i] += partial[chunk * size + i];
-    });
+    add_chunks(partial, chunks - 1, size, dw_);
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
+#include <fusiform/ops/cpu/add_chunks.hpp>
 #include <fusiform/ops/cpu/gemm.hpp>
 #include <fusiform/ops/cpu/winograd_tiles.hpp>
 
@@ -56,11 +57,7 @@ class WinogradWeightGradient {
       compute(std::min(tiles, chunk * chunk_tiles), std::min(tiles, (chunk + 1) * chunk_tiles), here,
               chunk == 0 ? dw_ : partial + (chunk - 1) * size);
     });
-    if (chunks == 1) return;
-    parallel_ranges(size, 8192, [&](Index begin, Index end) {
-      for (Index chunk = 0; chunk < chunks - 1; ++chunk)
-        for (Index i = begin; i < end; ++i) dw_[i] += partial[chunk * size + i];
-    });
+    add_chunks(partial, chunks - 1, size, dw_);
   }
 
  private:
@@ -144,11 +141,7 @@ class WinogradWeightGradient {
             },
             [&](auto i, auto j, simd::Vector<T> value) __attribute__((always_inline)) {
               T* to = filter + (i * 3 + j) * x_.channels + c;
-              if (lanes_left >= lanes) {
-                simd::store(to, value);
-              } else {
-                simd::store_first(to, value, lanes_left);
-              }
+              simd::store_up_to(to, value, lanes_left);
             });
       }
     }

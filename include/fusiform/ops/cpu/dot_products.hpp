@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include <fusiform/core/parallel.hpp>
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/simd.hpp>
 #include <fusiform/core/view.hpp>
@@ -59,7 +60,7 @@ template <Scalar T, int images, int outputs>
 void dot_tile(Index depth, const T* x, const DotRows<T, outputs>& w, T* sums) {
   using Vector = simd::Vector<T>;
   constexpr int lanes = simd::lanes<T>;
-  constexpr int groups = (images * outputs + lanes - 1) / lanes;
+  constexpr int groups = static_cast<int>(divide_up(images * outputs, lanes));
   Vector sum[groups * lanes]{};
   const DotRows<T, outputs> rows = w;  // a copy that no store can change
   const auto step = [&](const auto& load_weights) __attribute__((always_inline)) {
@@ -126,20 +127,19 @@ class DotProducts {
   static constexpr Index image_block = 128;  ///< whose slice takes half of a 1 MiB second-level cache
   static constexpr Index lanes = simd::lanes<T>;
 
-  [[nodiscard]] Index steps() const { return (depth_ + lanes - 1) / lanes; }
+  [[nodiscard]] Index steps() const { return divide_up(depth_, lanes); }
 
   /// Images first.. in tiles of dot_images: step after step a vector of each, the last filled up with zeros.
   [[nodiscard]] const T* pack(Index first, Index images) const {
     T* packed = scratch<DotImagesScratch, T>(images * steps() * lanes);
-    parallel_for((images + dot_images - 1) / dot_images, [&](Index tile) {
+    parallel_for(divide_up(images, dot_images), [&](Index tile) {
       const Index count = std::min<Index>(dot_images, images - tile * dot_images);
       T* to = packed + tile * dot_images * steps() * lanes;
       for (Index i = 0; i < count; ++i) {
         const T* row = x_ + (first + tile * dot_images + i) * depth_;
         Index k = 0;
         for (Index step = 0; step < steps(); ++step, k += lanes)
-          simd::store(to + (step * count + i) * lanes,
-                      k + lanes <= depth_ ? simd::load(row + k) : simd::load_first(row + k, depth_ - k));
+          simd::store(to + (step * count + i) * lanes, simd::load_up_to(row + k, depth_ - k));
       }
     });
     return packed;
@@ -149,10 +149,10 @@ class DotProducts {
   template <int outputs>
   void multiply(Index first, Index images) const {
     const T* packed = pack(first, images);
-    const Index groups = (outputs_ + outputs - 1) / outputs;
-    const Index blocks = (images + image_block - 1) / image_block;
+    const Index groups = divide_up(outputs_, outputs);
+    const Index blocks = divide_up(images, image_block);
     const Index threads = thread_count();
-    const Index cuts = threads == 1 ? 1 : std::min(groups, (8 * threads + blocks - 1) / blocks);
+    const Index cuts = threads == 1 ? 1 : std::min(groups, divide_up(8 * threads, blocks));
     parallel_for(blocks * cuts, [&](Index task) {
       const Index block = task / cuts * image_block;
       const Index cut = task % cuts;
@@ -188,7 +188,7 @@ class DotProducts {
   void multiply_slice(Index first, Index images, Index output, const Slice& slice, const T* packed) const {
     const Index slice_depth = std::min(dot_slice<T>, slice.end - slice.k);
     const Index columns = std::min<Index>(outputs, outputs_ - output);
-    const Index tiles = (images + dot_images - 1) / dot_images;
+    const Index tiles = divide_up(images, dot_images);
     const bool wraps = slice.k + slice_depth >= slice.end;
     const Index next = wraps ? output + outputs : output;
     const Index next_k = wraps ? slice.begin : slice.k + slice_depth;
@@ -202,7 +202,7 @@ class DotProducts {
           rows.ahead[o] = o * tiles / outputs == tile ? row(next + o) + next_k : rows.row[o];
       const Index count = std::min<Index>(dot_images, images - tile * dot_images);
       const T* x = packed + tile * dot_images * steps() * lanes + slice.k * count;
-      T sums[(dot_images * outputs + lanes - 1) / lanes * lanes];
+      T sums[round_up(dot_images * outputs, lanes)];
       simd::unrolled<dot_images>([&](auto i) {
         if (count == i + 1) dot_tile<T, i + 1, outputs>(slice_depth, x, rows, sums);
       });

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scalar.hpp>
 #include <fusiform/core/simd.hpp>
 
@@ -140,11 +141,6 @@ void multiply_panel(Index rows, Index depth, const RowStart& a_of, const T* b, c
   }
   if (rows - i >= 1) tile(i, std::integral_constant<int, 1>{});
 }
-
-[[nodiscard]] constexpr Index round_up(Index count, Index multiple) noexcept {
-  return (count + multiple - 1) / multiple * multiple;
-}
-[[nodiscard]] constexpr Index divide_up(Index count, Index by) noexcept { return (count + by - 1) / by; }
 
 /// Packs one panel of B = M^T, where M is row-major: B(k, j) = m[j * stride + k] for 0 <= k < depth and
 /// 0 <= j < columns. Columns beyond are filled with 0.

@@ -143,7 +143,7 @@ class ImplicitGemm {
   }
 
   void find_rows(Index first, Index count, std::array<T*, pixel_block>& rows) const {
-    PatchPosition<T> position(patches_, first);
+    GridPosition position = patches_.position(first);
     for (Index i = 0; i < count; ++i, position.advance())
       rows[static_cast<std::size_t>(i)] = target_.data + position.image() * target_.image +
                                           position.row() * target_.row + position.column() * target_.column;

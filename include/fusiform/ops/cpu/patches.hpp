@@ -7,6 +7,7 @@
 
 #include <fusiform/core/scalar.hpp>
 #include <fusiform/core/simd.hpp>
+#include <fusiform/ops/cpu/grid_position.hpp>
 
 namespace fusiform::kernels {
 
@@ -23,34 +24,8 @@ struct Patches {
 
   [[nodiscard]] Index rows() const noexcept { return images * grid_height * grid_width; }
   [[nodiscard]] Index columns() const noexcept { return window_height * window_width * channels; }
-};
-
-/// Position of a row of the patch matrix; advancing needs no division.
-template <Scalar T>
-class PatchPosition {
- public:
-  PatchPosition(const Patches<T>& patches, Index row)
-      : patches_(patches),
-        image_(row / (patches.grid_height * patches.grid_width)),
-        row_(row / patches.grid_width % patches.grid_height),
-        column_(row % patches.grid_width) {}
-
-  void advance() noexcept {
-    if (++column_ < patches_.grid_width) return;
-    column_ = 0;
-    if (++row_ < patches_.grid_height) return;
-    row_ = 0;
-    ++image_;
-  }
-  [[nodiscard]] Index image() const noexcept { return image_; }
-  [[nodiscard]] Index row() const noexcept { return row_; }
-  [[nodiscard]] Index column() const noexcept { return column_; }
-
- private:
-  const Patches<T>& patches_;
-  Index image_;
-  Index row_;
-  Index column_;
+  /// The output pixel of a row of the matrix.
+  [[nodiscard]] GridPosition position(Index row) const noexcept { return {grid_height, grid_width, row}; }
 };
 
 /// memcpy for short runs: a call costs more than the copy.
@@ -79,7 +54,7 @@ void pack_patches(const Patches<T>& patches, Index first, Index count, Index beg
   const Index line = patches.width * patches.channels;
   const Index first_run = begin / run;
   const Index first_offset = begin % run;
-  PatchPosition<T> position(patches, first);
+  GridPosition position = patches.position(first);
   for (Index i = 0; i < count; ++i, position.advance(), block += stride) {
     const T* image = patches.image + position.image() * patches.height * line;
     const Index left = (position.column() * patches.step + patches.first_column) * patches.channels;

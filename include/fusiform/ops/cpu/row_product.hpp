@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <fusiform/core/parallel.hpp>
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/simd.hpp>
 #include <fusiform/ops/cpu/keep_in_register.hpp>
@@ -100,6 +101,12 @@ void product_tile(Index depth, const T* a, ProductPanel<T> panel, const ProductT
   });
 }
 
+/// Columns of one task: four tasks for each thread.
+[[nodiscard]] inline Index fair_columns(Index columns) noexcept {
+  const Index threads = thread_count();
+  return threads == 1 ? columns : divide_up(columns, 4 * threads);
+}
+
 struct ProductFactorScratch {};
 struct ProductPanelScratch {};
 
@@ -113,12 +120,10 @@ class RowProduct {
   void run() const {
     const T* factors = pack_factors();
     const Index block = std::min(product_depth, s_.depth);
-    const Index threads = thread_count();
-    const Index fair = threads == 1 ? s_.columns : (s_.columns + 4 * threads - 1) / (4 * threads);
-    const Index wanted = std::min(fair, cached_elements / std::max<Index>(1, block));
-    const Index columns_each = std::max<Index>(1, (wanted + width - 1) / width) * width;
+    const Index wanted = std::min(fair_columns(s_.columns), cached_elements / std::max<Index>(1, block));
+    const Index columns_each = round_up(std::max<Index>(1, wanted), width);
     parallel_ranges(s_.columns, columns_each, [&](Index begin, Index end) {
-      T* panels = scratch<ProductPanelScratch, T>(block * ((end - begin + width - 1) / width * width));
+      T* panels = scratch<ProductPanelScratch, T>(block * round_up(end - begin, width));
       Index k = 0;
       do {
         multiply_block(k, begin, end, factors + k * s_.rows, panels);
@@ -140,8 +145,8 @@ class RowProduct {
   /// Block after block of A, tile after tile in it, k after k in that.
   [[nodiscard]] const T* pack_factors() const {
     T* packed = scratch<ProductFactorScratch, T>(s_.rows * s_.depth);
-    const Index tiles = (s_.rows + tile_rows - 1) / tile_rows;
-    parallel_for((s_.depth + product_depth - 1) / product_depth * tiles, [&](Index task) {
+    const Index tiles = divide_up(s_.rows, tile_rows);
+    parallel_for(divide_up(s_.depth, product_depth) * tiles, [&](Index task) {
       const Index first_k = task / tiles * product_depth;
       const Index first = task % tiles * tile_rows;
       const Index depth = std::min(product_depth, s_.depth - first_k);
@@ -198,9 +203,7 @@ template <Scalar T>
 void vector_times_matrix(const RowProductShape<T>& s) {
   constexpr Index lanes = simd::lanes<T>;
   constexpr int together = 8;
-  const Index threads = thread_count();
-  const Index fair = threads == 1 ? s.columns : (s.columns + 4 * threads - 1) / (4 * threads);
-  const Index columns_each = std::max<Index>(1, (fair + lanes - 1) / lanes) * lanes;
+  const Index columns_each = round_up(std::max<Index>(1, fair_columns(s.columns)), lanes);
   parallel_ranges(s.columns, columns_each, [&](Index begin, Index end) {
     T* sums = scratch<ProductPanelScratch, T>(end - begin + lanes);
     const auto add_rows = [&]<int count>(Index k, bool first, std::integral_constant<int, count>) {

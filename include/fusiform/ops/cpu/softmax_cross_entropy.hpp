@@ -71,22 +71,14 @@ template <Scalar T>
 void softmax_cross_entropy_gradient(View<const T, Cpu> logits, View<const Index, Cpu> labels, double weight,
                                     View<T, Cpu> dlogits) {
   const Index classes = logits.shape()[1];
-  constexpr Index lanes = simd::lanes<T>;
   parallel_ranges(logits.shape()[0], softmax_grain(classes), [&](Index begin, Index end) {
     for (Index image = begin; image < end; ++image) {
       const T* row = logits.data() + image * classes;
       T* result = dlogits.data() + image * classes;
       const T largest = largest_of(row, classes);
-      const auto store = [&](Index k, simd::Vector<T> values) __attribute__((always_inline)) {
-        if (k + lanes <= classes) {
-          simd::store(result + k, values);
-        } else {
-          simd::store_first(result + k, values, classes - k);
-        }
-      };
       for_each_vector(
           row, classes, T{0}, [&](Index k, simd::Vector<T> values) __attribute__((always_inline)) {
-            store(k, simd::exp<T>(values - largest));
+            simd::store_up_to(result + k, simd::exp<T>(values - largest), classes - k);
           });
       const Index label = labels[image];
       const auto own = static_cast<double>(result[label]);

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include <fusiform/core/rounding.hpp>
 #include <fusiform/ops/cpu/gemm.hpp>
 
 namespace fusiform::kernels {
@@ -56,7 +57,8 @@ template <Scalar T, int rows, int vectors>
 FUSIFORM_INLINE void fetch_for_writing(const StridedTarget<T>& target) {
   constexpr int line = 64;
   simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
-    simd::unrolled<(vectors * simd::bytes + line - 1) / line>([&](auto piece) __attribute__((always_inline)) {
+    simd::unrolled<static_cast<int>(divide_up(vectors * simd::bytes, line))>([&](
+        auto piece) __attribute__((always_inline)) {
       __builtin_prefetch(target.c + i * target.row + piece * (line / static_cast<int>(sizeof(T))), 1);
     });
   });

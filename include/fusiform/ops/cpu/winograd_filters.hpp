@@ -64,7 +64,7 @@ void winograd_forward_filters(View<const T, Cpu> weight, Index first, Index coun
         transform_square<typename WinogradTransform<tile>::Filter, T>(
             [&](auto row, Index column) __attribute__((always_inline)) {
               const T* tap = taps + (row * 3 + column) * channels;
-              return exist >= lanes ? simd::load(tap) : simd::load_first(tap, exist);
+              return simd::load_up_to(tap, exist);
             },
             [&](Index row, auto column, simd::Vector<T> value) __attribute__((always_inline)) {
               simd::store(squares + ((row * (tile + 2) + column) * lanes + i) * lanes, value);
@@ -100,7 +100,7 @@ void winograd_backward_input_filters(View<const T, Cpu> weight, Index first, Ind
         transform_square<typename WinogradTransform<tile>::Filter, T>(
             [&](auto row, Index column) __attribute__((always_inline)) {
               const T* tap = taps + ((2 - row) * 3 + 2 - column) * channels;
-              return exist >= lanes ? simd::load(tap) : simd::load_first(tap, exist);
+              return simd::load_up_to(tap, exist);
             },
             [&](Index row, auto column, simd::Vector<T> value) __attribute__((always_inline)) {
               simd::store(to + (row * (tile + 2) + column) * layout.stride(), value);

@@ -82,30 +82,26 @@ using PixelLines = simd::Vector<T>[tile][tile][64 / sizeof(simd::Vector<T>)];
 /// `stream`, whole lines pass the caches by.
 template <Scalar T, int tile>
 FUSIFORM_INLINE void store_pixels(const PixelLines<T, tile>& pixels, const WinogradTarget<T, tile>& y,
-                                  const TilePosition<tile>& position, Index o, Index width, bool stream) {
+                                  const GridPosition& position, Index o, Index width, bool stream) {
   constexpr Index lanes = simd::lanes<T>;
   constexpr Index vectors = 64 / sizeof(simd::Vector<T>);
-  const Index rows = std::min<Index>(tile, y.grid.height - position.row());
-  const Index columns = std::min<Index>(tile, y.grid.width - position.column());
+  const Index row = position.row() * tile;
+  const Index column = position.column() * tile;
+  const Index rows = std::min<Index>(tile, y.grid.height - row);
+  const Index columns = std::min<Index>(tile, y.grid.width - column);
   simd::Vector<T> bias[vectors] = {};
   if (y.bias != nullptr)
-    for (Index v = 0; v < vectors; ++v)
-      bias[v] = (v + 1) * lanes <= width ? simd::load(y.bias + o + v * lanes)
-                                         : simd::load_first(y.bias + o + v * lanes, width - v * lanes);
+    for (Index v = 0; v < vectors; ++v) bias[v] = simd::load_up_to(y.bias + o + v * lanes, width - v * lanes);
   for (Index i = 0; i < rows; ++i) {
-    T* to = y.data +
-            ((position.image() * y.grid.height + position.row() + i) * y.grid.width + position.column()) * y.channels +
-            o;
+    T* to = y.data + ((position.image() * y.grid.height + row + i) * y.grid.width + column) * y.channels + o;
     for (Index j = 0; j < columns; ++j, to += y.channels) {
       for (Index v = 0; v < vectors; ++v) {
         simd::Vector<T> value = pixels[i][j][v] + bias[v];
         if (y.relu) value = simd::relu<T>(value);
         if (stream) {
           stream_store(to + v * lanes, value);
-        } else if ((v + 1) * lanes <= width) {
-          simd::store(to + v * lanes, value);
         } else {
-          simd::store_first(to + v * lanes, value, width - v * lanes);
+          simd::store_up_to(to + v * lanes, value, width - v * lanes);
         }
       }
     }
@@ -120,7 +116,7 @@ void store_winograd_products(const WinogradProducts<T>& products, Index first, I
   constexpr Index line = 64 / static_cast<Index>(sizeof(T));
   const Index size = y.grid.images * y.grid.height * y.grid.width * y.channels;
   const bool stream = width % line == 0 && worth_streaming(y.data, size, y.channels);
-  TilePosition<tile> position(y.grid, first);
+  GridPosition position = tile_position(y.grid, first);
   for (Index t = 0; t < count; ++t, position.advance()) {
     for (Index j = 0; j < width; j += line) {
       PixelLines<T, tile> pixels;

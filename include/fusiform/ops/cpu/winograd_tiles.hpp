@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <fusiform/ops/cpu/gemm.hpp>
+#include <fusiform/ops/cpu/grid_position.hpp>
 #include <fusiform/ops/cpu/winograd_transform.hpp>
 
 namespace fusiform::kernels {
@@ -19,35 +20,11 @@ struct TileGrid {
   [[nodiscard]] Index tiles() const noexcept { return images * rows() * columns(); }
 };
 
-/// A tile and its first output pixel; advancing needs no division.
+/// The position of tile `number` in the grid of tiles.
 template <int tile>
-class TilePosition {
- public:
-  TilePosition(const TileGrid<tile>& grid, Index number) noexcept
-      : grid_(grid),
-        image_(number / (grid.rows() * grid.columns())),
-        row_(number / grid.columns() % grid.rows() * tile),
-        column_(number % grid.columns() * tile) {}
-
-  void advance() noexcept {
-    column_ += tile;
-    if (column_ < grid_.width) return;
-    column_ = 0;
-    row_ += tile;
-    if (row_ < grid_.height) return;
-    row_ = 0;
-    ++image_;
-  }
-  [[nodiscard]] Index image() const noexcept { return image_; }
-  [[nodiscard]] Index row() const noexcept { return row_; }
-  [[nodiscard]] Index column() const noexcept { return column_; }
-
- private:
-  TileGrid<tile> grid_;
-  Index image_;
-  Index row_;
-  Index column_;
-};
+[[nodiscard]] GridPosition tile_position(const TileGrid<tile>& grid, Index number) noexcept {
+  return {grid.rows(), grid.columns(), number};
+}
 
 /// Images whose tiles are transformed. The square of tile (n, i, j) starts `shift` pixels right and below of the tile's
 /// first pixel (the padding counts negative); pixels outside of the image are 0.
@@ -84,10 +61,10 @@ void transform_tiles(const TiledImages<T>& images, const TileGrid<tile>& grid, I
   constexpr Index size = Transform::from;
   constexpr Index lanes = simd::lanes<T>;
   const Index line = images.width * images.channels;
-  TilePosition<tile> position(grid, first);
+  GridPosition position = tile_position(grid, first);
   for (Index t = 0; t < count; ++t, position.advance()) {
-    const Index top = position.row() + images.shift;
-    const Index left = position.column() + images.shift;
+    const Index top = position.row() * tile + images.shift;
+    const Index left = position.column() * tile + images.shift;
     const Index first_row = std::max<Index>(0, -top);
     const Index end_row = std::min(size, images.height - top);
     const Index first_column = std::max<Index>(0, -left);
@@ -114,7 +91,7 @@ void transform_tiles(const TiledImages<T>& images, const TileGrid<tile>& grid, I
         for (Index i = first_row; i < end_row; ++i) {
           for (Index j = first_column; j < end_column; ++j) {
             const T* from = image + (top + i) * line + (left + j) * images.channels + c;
-            square[i][j] = lanes_left >= lanes ? simd::load(from) : simd::load_first(from, lanes_left);
+            square[i][j] = simd::load_up_to(from, lanes_left);
           }
         }
         transform_square<Transform, T>(
