@@ -73,7 +73,8 @@ struct GoldenNet {
   NodeId head;
   Activations<T, Cpu> activations;
 
-  GoldenNet(const std::string& name, const std::string& description)
+  /// Convolutions to which `algorithm` does not apply are left to the automatic choice.
+  GoldenNet(const std::string& name, const std::string& description, ConvAlgorithm algorithm)
       : file(std::string(FUSIFORM_GOLDENS) + "/" + name + ".safetensors"),
         network(parse_description<T, Cpu>(description)),
         images(read_images<T>(file, "input")),
@@ -82,6 +83,12 @@ struct GoldenNet {
     load_weights(network, file.path(), {.rename = [](const std::string& tensor) {
                    return tensor.starts_with("param.") ? tensor.substr(6) : std::string();
                  }});
+    const bool winograd = algorithm == ConvAlgorithm::winograd_2x2 || algorithm == ConvAlgorithm::winograd_4x4;
+    for (NodeId id = 1; id < network.size(); ++id)
+      if (auto* convolution = dynamic_cast<Conv2d<T, Cpu>*>(&network.layer(id)))
+        if (!winograd ||
+            winograd_applies(convolution->parameters()[0].value.shape(), {.stride = convolution->config().stride}))
+          convolution->set_algorithm(algorithm);
   }
 
   /// Forward and backward pass of the mean loss of the batch. Returns the loss.
@@ -123,9 +130,9 @@ struct Differences {
 };
 
 template <Scalar T>
-Differences compare(const std::string& name, const std::string& description) {
+Differences compare(const std::string& name, const std::string& description, ConvAlgorithm algorithm) {
   Differences result;
-  GoldenNet<T> golden(name, description);
+  GoldenNet<T> golden(name, description, algorithm);
   const SafetensorsFile& file = golden.file;
   result.eval_logits = difference(elements<T>(golden.network.forward(golden.images, golden.head, golden.activations)),
                                   file.read<double>("eval.logits"));
@@ -173,17 +180,21 @@ Differences compare(const std::string& name, const std::string& description) {
 // gradient of a convolution's bias before a batch norm is 0; what rounding leaves there is up to 1e-5 of the floor.
 template <Scalar T>
 void check(const std::string& name, const std::string& description) {
-  const Differences found = compare<T>(name, description);
   const bool is_float = std::same_as<T, float>;
   CAPTURE(name);
-  CHECK(found.eval_logits < (is_float ? 1e-6 : 1.2e-7));
-  CHECK(found.lesions < (is_float ? 1e-6 : 1.2e-7));
-  CHECK(found.train_loss < (is_float ? 1e-6 : 1.2e-7));
-  CHECK(found.train_logits < (is_float ? 2e-6 : 1.2e-7));
-  CHECK(found.input_gradient < (is_float ? 2e-6 : 1.2e-7));
-  CHECK(found.gradients < (is_float ? 2e-5 : 1.2e-7));
-  CHECK(found.losses < (is_float ? 1e-6 : 1.2e-7));
-  CHECK(found.parameters < (is_float ? 1e-6 : 1.2e-7));
+  for (const ConvAlgorithm algorithm : {ConvAlgorithm::automatic, ConvAlgorithm::implicit_gemm, ConvAlgorithm::direct,
+                                        ConvAlgorithm::winograd_2x2, ConvAlgorithm::winograd_4x4}) {
+    CAPTURE(static_cast<int>(algorithm));
+    const Differences found = compare<T>(name, description, algorithm);
+    CHECK(found.eval_logits < (is_float ? 1e-6 : 1.2e-7));
+    CHECK(found.lesions < (is_float ? 1e-6 : 1.2e-7));
+    CHECK(found.train_loss < (is_float ? 1e-6 : 1.2e-7));
+    CHECK(found.train_logits < (is_float ? 2e-6 : 1.2e-7));
+    CHECK(found.input_gradient < (is_float ? 2e-6 : 1.2e-7));
+    CHECK(found.gradients < (is_float ? 2e-5 : 1.2e-7));
+    CHECK(found.losses < (is_float ? 1e-6 : 1.2e-7));
+    CHECK(found.parameters < (is_float ? 1e-6 : 1.2e-7));
+  }
 }
 
 }  // namespace
