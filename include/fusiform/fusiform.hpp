@@ -1,11 +1,17 @@
 #pragma once
 /// The whole library except what needs other libraries (image files, reports, studies).
 
+#include <fusiform/analysis/bca_interval.hpp>
 #include <fusiform/analysis/bootstrap.hpp>
+#include <fusiform/analysis/distributions.hpp>
+#include <fusiform/analysis/drops.hpp>
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
+#include <fusiform/analysis/multiple_testing.hpp>
+#include <fusiform/analysis/null_distribution.hpp>
 #include <fusiform/analysis/ranking.hpp>
+#include <fusiform/analysis/resampled.hpp>
 #include <fusiform/analysis/segregation.hpp>
 #include <fusiform/analysis/selection.hpp>
 #include <fusiform/analysis/statistics.hpp>

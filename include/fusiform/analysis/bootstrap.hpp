@@ -3,21 +3,18 @@
 /// are alike, so that drawing images alone would make the intervals too narrow (Saravanan, Berman & Sober 2020).
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <fusiform/analysis/resampled.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/random.hpp>
 
 namespace fusiform {
-
-struct BootstrapOptions {
-  Index replicates = 10'000;
-  double level = 0.95;  ///< of the percentile intervals
-};
 
 /// How often an image was drawn.
 using ImageWeight = std::int32_t;
@@ -40,6 +37,26 @@ class HierarchicalBootstrap {
 
   [[nodiscard]] Index image_count() const noexcept { return static_cast<Index>(images_.size()); }
   [[nodiscard]] Index class_count() const noexcept { return static_cast<Index>(class_begin_.size()) - 1; }
+
+  /// The mean of per-image values with each class left out in turn, classes ascending by label: what the acceleration
+  /// of BCa intervals is computed from. Undefined if there is only one class. Throws ShapeError unless there is one
+  /// value per image.
+  template <class T>
+  [[nodiscard]] std::vector<double> means_without_each_class(std::span<const T> values) const {
+    require_equal("bootstrap", "values, one per image,", images_.size(), values.size());
+    std::vector<double> sums(static_cast<std::size_t>(class_count()));
+    double total = 0;
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      for (std::size_t i = class_begin_[c]; i < class_begin_[c + 1]; ++i)
+        sums[c] += static_cast<double>(values[images_[i]]);
+      total += sums[c];
+    }
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      const std::size_t left = images_.size() - (class_begin_[c + 1] - class_begin_[c]);
+      sums[c] = left > 0 ? (total - sums[c]) / static_cast<double>(left) : undefined;
+    }
+    return sums;
+  }
 
   /// How often each image occurs in a replicate; in the order of the labels. `weights` has one place per image.
   void draw(Index replicate, std::span<ImageWeight> weights) const {
@@ -126,16 +143,24 @@ void for_each_replicate(const HierarchicalBootstrap& bootstrap, Index replicates
   return total > 0 ? static_cast<double>(sum) / total : undefined;
 }
 
-/// The mean of per-image values (losses, accuracies) with its interval. Throws ShapeError if the lengths differ.
+/// The mean of per-image values (losses, accuracies) on all resamples; `sample` is the number of the image set.
+/// Throws ShapeError if the lengths differ, ConfigError for options that cannot be.
+[[nodiscard]] inline Resampled resample_mean(const HierarchicalBootstrap& bootstrap, std::span<const double> values,
+                                             const BootstrapOptions& options = {}, Index sample = 0) {
+  check_options(options);
+  Resampled result{.estimate = mean(values),
+                   .replicates = std::vector<double>(static_cast<std::size_t>(options.replicates)),
+                   .left_out = {{sample, bootstrap.means_without_each_class(values)}}};
+  for_each_replicate(bootstrap, options.replicates, [&](Index replicate, std::span<const ImageWeight> weights) {
+    result.replicates[static_cast<std::size_t>(replicate)] = weighted_mean(values, weights);
+  });
+  return result;
+}
+
+/// The mean of per-image values with its interval. Throws as `resample_mean`.
 [[nodiscard]] inline Interval bootstrap_mean(const HierarchicalBootstrap& bootstrap, std::span<const double> values,
                                              const BootstrapOptions& options = {}) {
-  require_equal("bootstrap", "values, one per image,", static_cast<std::size_t>(bootstrap.image_count()),
-                values.size());
-  std::vector<double> replicates(static_cast<std::size_t>(options.replicates));
-  for_each_replicate(bootstrap, options.replicates, [&](Index replicate, std::span<const ImageWeight> weights) {
-    replicates[static_cast<std::size_t>(replicate)] = weighted_mean(values, weights);
-  });
-  return percentile_interval(mean(values), std::move(replicates), options.level);
+  return confidence_interval(resample_mean(bootstrap, values, options), options);
 }
 
 }  // namespace fusiform

@@ -5,70 +5,14 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <fusiform/analysis/bootstrap.hpp>
+#include <fusiform/analysis/drops.hpp>
+#include <fusiform/analysis/null_distribution.hpp>
+#include <fusiform/analysis/resampled.hpp>
 
 namespace fusiform {
-
-/// One flag per image: 1 if the class was found.
-using Flags = std::span<const std::uint8_t>;
-
-/// The test images of one evaluation task t: what the intact net gets right, and what lesioned nets do.
-struct TaskResponses {
-  std::string task;
-  std::span<const Index> labels;   ///< class of each image
-  Flags base;                      ///< of the intact net
-  std::vector<Flags> lesioned;     ///< one per lesion
-  std::vector<Flags> random = {};  ///< one per random lesion of the same size, if there are any
-};
-
-/// Accuracies and proportional drops d = (base - lesioned) / base of one task under several lesions. Base and lesioned
-/// results are resampled together.
-struct TaskDrops {
-  Interval base;
-  std::vector<Interval> accuracy;               ///< [lesion]
-  std::vector<Interval> drop;                   ///< [lesion]
-  std::vector<std::vector<double>> replicates;  ///< [lesion][replicate] of the drop
-};
-
-/// Throws ShapeError if a lesion has more or fewer flags than there are labels. A drop is undefined where the net finds
-/// nothing to begin with. `responses.random` is not looked at.
-[[nodiscard]] inline TaskDrops proportional_drops(const TaskResponses& responses, Rng rng,
-                                                  const BootstrapOptions& options = {}) {
-  const std::string where = "drops of task '" + responses.task + "'";
-  require_equal(where, "base results, one per image,", responses.labels.size(), responses.base.size());
-  for (const Flags flags : responses.lesioned)
-    require_equal(where, "lesioned results, one per image,", responses.labels.size(), flags.size());
-  const auto drop_of = [](double base, double lesioned) { return base > 0 ? (base - lesioned) / base : undefined; };
-
-  const HierarchicalBootstrap bootstrap(responses.labels, rng);
-  const std::size_t lesions = responses.lesioned.size();
-  const auto count = static_cast<std::size_t>(options.replicates);
-  std::vector<double> base(count);
-  std::vector<std::vector<double>> accuracy(lesions, std::vector<double>(count));
-  TaskDrops drops;
-  drops.replicates = accuracy;
-  for_each_replicate(bootstrap, options.replicates, [&](Index replicate, std::span<const ImageWeight> weights) {
-    const auto r = static_cast<std::size_t>(replicate);
-    base[r] = weighted_share(responses.base, weights);
-    for (std::size_t s = 0; s < lesions; ++s) {
-      accuracy[s][r] = weighted_share(responses.lesioned[s], weights);
-      drops.replicates[s][r] = drop_of(base[r], accuracy[s][r]);
-    }
-  });
-
-  const std::vector<ImageWeight> once(responses.labels.size(), 1);
-  const double base_accuracy = weighted_share(responses.base, once);
-  drops.base = percentile_interval(base_accuracy, std::move(base), options.level);
-  for (std::size_t s = 0; s < lesions; ++s) {
-    const double lesioned = weighted_share(responses.lesioned[s], once);
-    drops.accuracy.push_back(percentile_interval(lesioned, std::move(accuracy[s]), options.level));
-    drops.drop.push_back(percentile_interval(drop_of(base_accuracy, lesioned), drops.replicates[s], options.level));
-  }
-  return drops;
-}
 
 /// d[t][s]: the drop of task t when the units ranked for task s are lesioned.
 using DropMatrix = std::vector<std::vector<double>>;
@@ -99,6 +43,69 @@ struct SegregationParts {
   return parts;
 }
 
+/// The measures of one layer at one lesion size on the data, on each resample and with each class left out: what
+/// intervals are made of, and differences between layers and nets. Sample t is the image set of task t.
+struct ResampledSegregation {
+  std::vector<std::string> tasks;
+  std::vector<ResampledDrops> effects;  ///< [t]; lesion s < tasks: the units ranked for s; then the random lesions
+  std::vector<Resampled> specificity;   ///< [s]
+  Resampled index_denominator;
+  Resampled index;
+};
+
+namespace detail {
+
+/// measure(d) of the drop matrix as one resampled number.
+template <class Measure>
+[[nodiscard]] Resampled measure_of_drops(const std::vector<ResampledDrops>& effects, const Measure& measure) {
+  const std::size_t tasks = effects.size();
+  std::vector<const Resampled*> parts;
+  for (const ResampledDrops& task : effects)
+    for (std::size_t s = 0; s < tasks; ++s) parts.push_back(&task.drop[s]);
+  DropMatrix d(tasks, std::vector<double>(tasks));
+  return combine(std::span<const Resampled* const>(parts), [&](std::span<const double> values) {
+    for (std::size_t i = 0; i < values.size(); ++i) d[i / tasks][i % tasks] = values[i];
+    return measure(d);
+  });
+}
+
+}  // namespace detail
+
+/// responses[t].lesioned[s] belongs to the units ranked for task s; two or more tasks. Tasks are resampled apart from
+/// each other (stream t of `rng`, sample `first_sample` + t), all lesions of a task together.
+/// Throws ConfigError or ShapeError.
+[[nodiscard]] inline ResampledSegregation resample_segregation(std::span<const TaskResponses> responses, const Rng& rng,
+                                                               const BootstrapOptions& options = {},
+                                                               Index first_sample = 0) {
+  const std::size_t tasks = responses.size();
+  require_setting(tasks >= 2, "segregation", "at least 2 tasks", tasks);
+  ResampledSegregation result;
+  for (std::size_t t = 0; t < tasks; ++t) {
+    const std::string where = "segregation, task '" + responses[t].task + "'";
+    require_equal(where, "lesions, one per task,", tasks, responses[t].lesioned.size());
+    require_equal(where, "random lesions", responses[0].random.size(), responses[t].random.size());
+    TaskResponses all = responses[t];
+    all.lesioned.insert(all.lesioned.end(), all.random.begin(), all.random.end());
+    result.tasks.push_back(all.task);
+    result.effects.push_back(
+        resample_drops(all, rng.stream(static_cast<std::uint64_t>(t)), options, first_sample + static_cast<Index>(t)));
+  }
+  for (std::size_t s = 0; s < tasks; ++s)
+    result.specificity.push_back(
+        detail::measure_of_drops(result.effects, [s](const DropMatrix& d) { return specificity(d, s); }));
+  result.index_denominator =
+      detail::measure_of_drops(result.effects, [](const DropMatrix& d) { return segregation_parts(d).sum; });
+  result.index =
+      detail::measure_of_drops(result.effects, [](const DropMatrix& d) { return segregation_parts(d).index(); });
+  return result;
+}
+
+/// Whether the index means something: the interval of its denominator exists and does not include 0.
+[[nodiscard]] inline bool index_is_defined(const ResampledSegregation& resampled, const BootstrapOptions& options) {
+  const Interval denominator = confidence_interval(resampled.index_denominator, options);
+  return denominator.defined() && !denominator.contains(0);
+}
+
 /// Everything about one layer at one lesion size. Indices follow the order of the tasks given.
 struct Segregation {
   std::vector<std::string> tasks;
@@ -107,92 +114,71 @@ struct Segregation {
   std::vector<std::vector<Interval>> drop;            ///< [t][s] proportional drop d(t|s)
   std::vector<Interval> random_drop;                  ///< [t] mean over the random lesions; empty without them
   std::vector<std::vector<Interval>> corrected_drop;  ///< [t][s] d(t|s) - random drop; empty without random lesions
-  std::vector<Interval> specificity;                  ///< [s] d(s|s) - mean of the others
-  std::vector<double> specificity_p;                  ///< [s] two-sided, against 0
-  std::optional<Interval> index;                      ///< nothing if the interval of its denominator includes 0
-  double index_p = undefined;                         ///< two-sided, against 0
+  std::vector<std::vector<NullDistribution>> random_null;  ///< [t][s] d(t|s) against each random drop; empty likewise
+  std::vector<Interval> specificity;                       ///< [s] d(s|s) - mean of the others
+  std::vector<double> specificity_p;                       ///< [s] two-sided, against 0
+  std::optional<Interval> index;                           ///< nothing if the interval of its denominator includes 0
+  double index_p = undefined;                              ///< two-sided, against 0
   Interval index_denominator;
-  std::vector<double> index_replicates;  ///< for differences between layers or nets
+  std::vector<double> index_replicates;
 };
 
 namespace detail {
 
-[[nodiscard]] inline std::vector<double> mean_of_rows(const std::vector<std::vector<double>>& rows, std::size_t first,
-                                                      std::size_t length) {
-  std::vector<double> means(length);
-  for (std::size_t r = 0; r < length; ++r) {
-    for (std::size_t row = first; row < rows.size(); ++row) means[r] += rows[row][r];
-    means[r] /= static_cast<double>(rows.size() - first);
+/// The random lesions of one task: their mean drop, and the ranked lesions corrected by it and tested against them.
+inline void compare_with_random(const ResampledDrops& effects, std::size_t tasks, const BootstrapOptions& options,
+                                Segregation& result) {
+  const std::span<const Resampled> random = std::span(effects.drop).subspan(tasks);
+  if (random.empty()) return;
+  const Resampled random_mean = mean(random);
+  std::vector<double> draws;
+  for (const Resampled& drop : random) draws.push_back(drop.estimate);
+  result.random_drop.push_back(confidence_interval(random_mean, options));
+  result.corrected_drop.emplace_back();
+  result.random_null.emplace_back();
+  for (std::size_t s = 0; s < tasks; ++s) {
+    const Resampled& ranked = effects.drop[s];
+    result.corrected_drop.back().push_back(confidence_interval(difference(ranked, random_mean), options));
+    result.random_null.back().push_back(null_distribution(ranked.estimate, draws, options.level));
   }
-  return means;
 }
 
 }  // namespace detail
 
-/// responses[t].lesioned[s] belongs to the units ranked for task s; two or more tasks. Tasks are resampled apart from
-/// each other (stream t of `rng`), all lesions of a task together. Throws ConfigError or ShapeError.
-[[nodiscard]] inline Segregation segregation(std::span<const TaskResponses> responses, const Rng& rng,
+/// Intervals and p-values of what was resampled, of the kind and level of `options`.
+[[nodiscard]] inline Segregation segregation(const ResampledSegregation& resampled,
                                              const BootstrapOptions& options = {}) {
-  const std::size_t tasks = responses.size();
-  require_setting(tasks >= 2, "segregation", "at least 2 tasks", tasks);
-  const auto count = static_cast<std::size_t>(options.replicates);
-  Segregation result;
-  DropMatrix observed(tasks);
-  std::vector<TaskDrops> drops;
-  for (std::size_t t = 0; t < tasks; ++t) {
-    const std::string where = "segregation, task '" + responses[t].task + "'";
-    require_equal(where, "lesions, one per task,", tasks, responses[t].lesioned.size());
-    require_equal(where, "random lesions", responses[0].random.size(), responses[t].random.size());
-    TaskResponses all = responses[t];
-    all.lesioned.insert(all.lesioned.end(), all.random.begin(), all.random.end());
-    drops.push_back(proportional_drops(all, rng.stream(static_cast<std::uint64_t>(t)), options));
-    TaskDrops& of_task = drops.back();
-
-    result.tasks.push_back(all.task);
-    result.base.push_back(of_task.base);
-    const auto ranked = static_cast<std::ptrdiff_t>(tasks);
-    result.accuracy.emplace_back(of_task.accuracy.begin(), of_task.accuracy.begin() + ranked);
-    result.drop.emplace_back(of_task.drop.begin(), of_task.drop.begin() + ranked);
-    for (std::size_t s = 0; s < tasks; ++s) observed[t].push_back(of_task.drop[s].estimate);
-    if (all.random.empty()) continue;
-
-    double random_mean = 0;
-    for (std::size_t s = tasks; s < of_task.drop.size(); ++s)
-      random_mean += of_task.drop[s].estimate / static_cast<double>(all.random.size());
-    const std::vector<double> random = detail::mean_of_rows(of_task.replicates, tasks, count);
-    result.random_drop.push_back(percentile_interval(random_mean, random, options.level));
-    result.corrected_drop.emplace_back();
+  const std::size_t tasks = resampled.tasks.size();
+  Segregation result{.tasks = resampled.tasks};
+  for (const ResampledDrops& effects : resampled.effects) {
+    result.base.push_back(confidence_interval(effects.base, options));
+    result.accuracy.emplace_back();
+    result.drop.emplace_back();
     for (std::size_t s = 0; s < tasks; ++s) {
-      std::vector<double> corrected(count);
-      for (std::size_t r = 0; r < count; ++r) corrected[r] = of_task.replicates[s][r] - random[r];
-      result.corrected_drop[t].push_back(
-          percentile_interval(observed[t][s] - random_mean, std::move(corrected), options.level));
+      result.accuracy.back().push_back(confidence_interval(effects.accuracy[s], options));
+      result.drop.back().push_back(confidence_interval(effects.drop[s], options));
     }
+    detail::compare_with_random(effects, tasks, options, result);
   }
-
-  std::vector<std::vector<double>> specific(tasks, std::vector<double>(count));
-  std::vector<double> denominators(count);
-  result.index_replicates.resize(count);
-  DropMatrix d(tasks, std::vector<double>(tasks));
-  for (std::size_t r = 0; r < count; ++r) {
-    for (std::size_t t = 0; t < tasks; ++t)
-      for (std::size_t s = 0; s < tasks; ++s) d[t][s] = drops[t].replicates[s][r];
-    for (std::size_t s = 0; s < tasks; ++s) specific[s][r] = specificity(d, s);
-    const SegregationParts parts = segregation_parts(d);
-    denominators[r] = parts.sum;
-    result.index_replicates[r] = parts.index();
+  for (const Resampled& specificity : resampled.specificity) {
+    result.specificity.push_back(confidence_interval(specificity, options));
+    result.specificity_p.push_back(two_sided_p(specificity, options));
   }
-  for (std::size_t s = 0; s < tasks; ++s) {
-    result.specificity_p.push_back(two_sided_p(specific[s]));
-    result.specificity.push_back(percentile_interval(specificity(observed, s), std::move(specific[s]), options.level));
-  }
-  const SegregationParts parts = segregation_parts(observed);
-  result.index_denominator = percentile_interval(parts.sum, std::move(denominators), options.level);
-  if (result.index_denominator.defined() && !result.index_denominator.contains(0)) {
-    result.index = percentile_interval(parts.index(), result.index_replicates, options.level);
-    result.index_p = two_sided_p(result.index_replicates);
+  result.index_denominator = confidence_interval(resampled.index_denominator, options);
+  result.index_replicates = resampled.index.replicates;
+  if (index_is_defined(resampled, options)) {
+    result.index = confidence_interval(resampled.index, options);
+    result.index_p = two_sided_p(resampled.index, options);
   }
   return result;
+}
+
+/// Resamples and summarises. responses[t].lesioned[s] belongs to the units ranked for task s; two or more tasks. Tasks
+/// are resampled apart from each other (stream t of `rng`), all lesions of a task together.
+/// Throws ConfigError or ShapeError.
+[[nodiscard]] inline Segregation segregation(std::span<const TaskResponses> responses, const Rng& rng,
+                                             const BootstrapOptions& options = {}) {
+  return segregation(resample_segregation(responses, rng, options), options);
 }
 
 }  // namespace fusiform

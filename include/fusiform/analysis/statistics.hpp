@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,12 +17,19 @@ namespace fusiform {
 
 inline constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
+/// How the ends of a bootstrap interval are found.
+enum class IntervalKind {
+  percentile,  ///< quantiles of the replicates
+  bca,         ///< bias-corrected and accelerated: see bca_interval.hpp
+};
+
 /// A number with its uncertainty. Undefined parts are NaN.
 struct Interval {
   double estimate = undefined;   ///< from the data themselves
   double low = undefined;        ///< lower end of the confidence interval
   double high = undefined;       ///< upper end
   double deviation = undefined;  ///< standard deviation over the replicates (standard error)
+  std::string_view reason = "";  ///< why there are no ends, or not of the kind asked for; empty if all is well
 
   [[nodiscard]] bool defined() const noexcept { return std::isfinite(estimate) && low <= high; }
   [[nodiscard]] bool contains(double value) const noexcept { return low <= value && value <= high; }
@@ -56,8 +64,10 @@ struct Interval {
                                                   double level = 0.95) {
   require_setting(level > 0 && level < 1, "interval", "a level between 0 and 1", level);
   Interval interval{.estimate = estimate};
-  if (replicates.empty() || std::any_of(replicates.begin(), replicates.end(), [](double r) { return std::isnan(r); }))
+  if (replicates.empty() || std::any_of(replicates.begin(), replicates.end(), [](double r) { return std::isnan(r); })) {
+    interval.reason = replicates.empty() ? "undefined: no replicates" : "undefined in a replicate";
     return interval;
+  }
   interval.deviation = standard_deviation(replicates);
   std::sort(replicates.begin(), replicates.end());
   interval.low = quantile(replicates, (1 - level) / 2);
@@ -79,24 +89,12 @@ struct Interval {
 }
 
 /// One-sided p-value of `observed` among draws from the null distribution: (1 + #{null >= observed}) / (R + 1).
+/// Undefined if the observed value is. A draw that is undefined counts as large, against the effect.
 [[nodiscard]] inline double permutation_p(double observed, std::span<const double> null) noexcept {
+  if (std::isnan(observed)) return undefined;
   double as_large = 1;
-  for (const double draw : null) as_large += draw >= observed ? 1 : 0;
+  for (const double draw : null) as_large += draw < observed ? 0 : 1;
   return as_large / static_cast<double>(null.size() + 1);
-}
-
-/// p-values corrected for their number (Holm 1979), in the order given.
-[[nodiscard]] inline std::vector<double> holm_correction(std::span<const double> p_values) {
-  std::vector<std::size_t> order(p_values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
-  std::vector<double> corrected(p_values.size());
-  double largest = 0;
-  for (std::size_t rank = 0; rank < order.size(); ++rank) {
-    largest = std::max(largest, static_cast<double>(order.size() - rank) * p_values[order[rank]]);
-    corrected[order[rank]] = std::min(1.0, largest);
-  }
-  return corrected;
 }
 
 /// Ranks from 1, equal values share the mean of their ranks.
