@@ -17,6 +17,7 @@
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
+#include <fusiform/core/nearest_names.hpp>
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/random.hpp>
 #include <fusiform/core/rounding.hpp>
@@ -46,13 +47,16 @@
 #include <fusiform/data/stimuli.hpp>
 #include <fusiform/data/transform.hpp>
 #include <fusiform/io/atomic_file.hpp>
+#include <fusiform/io/crc32.hpp>
 #include <fusiform/io/csv.hpp>
 #include <fusiform/io/file.hpp>
 #include <fusiform/io/format.hpp>
 #include <fusiform/io/json_lines.hpp>
 #include <fusiform/io/npy.hpp>
+#include <fusiform/io/npz_writer.hpp>
 #include <fusiform/io/safetensors.hpp>
 #include <fusiform/io/safetensors_header.hpp>
+#include <fusiform/io/zip_directory.hpp>
 #include <fusiform/layers/add.hpp>
 #include <fusiform/layers/avg_pool2d.hpp>
 #include <fusiform/layers/batch_norm.hpp>

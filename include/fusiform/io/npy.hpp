@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,14 +64,23 @@ inline constexpr std::string_view npy_magic("\x93NUMPY", 6);
   return shape;
 }
 
-}  // namespace detail
+/// An array file in memory: what its header says, and the elements as they lie there.
+struct NpyContents {
+  std::string type;  ///< NumPy's name of the element type, "<f8"; "|O" for Python objects
+  std::vector<Index> shape;
+  std::string_view elements;
+};
 
-/// Throws FileError if the file is damaged, of another element type or in Fortran order.
-template <NpyElement T>
-[[nodiscard]] NpyArray<T> read_npy(const std::string& path) {
-  const std::string contents = read_file(path);
-  const std::string_view all = contents;
-  if (!all.starts_with(detail::npy_magic) || all.size() < 12) throw FileError(path, "expected a NumPy array file");
+/// Bytes of one element; 0 if the type does not say ("|O"). A character of Unicode text ("<U5") has four bytes.
+[[nodiscard]] inline Index npy_element_size(std::string_view type) {
+  const auto size = type.size() < 3 ? std::nullopt : parse_number<Index>(type.substr(2));
+  return size.value_or(0) * (type.size() > 1 && type[1] == 'U' ? 4 : 1);
+}
+
+/// `path` is for errors. Throws FileError if the array is damaged or in Fortran order. The elements of types without a
+/// known size are not checked.
+[[nodiscard]] inline NpyContents parse_npy(const std::string& path, std::string_view all) {
+  if (!all.starts_with(npy_magic) || all.size() < 12) throw FileError(path, "expected a NumPy array file");
   const auto byte = [&](std::size_t position) { return static_cast<unsigned char>(all[position]); };
   if (byte(6) != 1 && byte(6) != 2) throw FileError(path, text("expected npy version 1 or 2, found ", int{byte(6)}));
   // The length of the header has two bytes in version 1, four in version 2.
@@ -81,22 +91,47 @@ template <NpyElement T>
     throw FileError(path, text("expected a header of at most ", all.size() - begin, " bytes, found ", length));
 
   const std::string_view header = all.substr(begin, length);
-  const std::string_view type = detail::npy_field(path, header, "descr", ',');
-  if (type != "'" + std::string(detail::npy_type<T>) + "'")
-    throw FileError(path, text("expected elements of type ", detail::npy_type<T>, ", found ", type));
-  const std::string_view order = detail::npy_field(path, header, "fortran_order", ',');
+  std::string_view type = npy_field(path, header, "descr", ',');
+  if (type.size() < 2 || type.front() != '\'' || type.back() != '\'')
+    throw FileError(path, text("npy header: expected a plain element type, found ", type));
+  type = type.substr(1, type.size() - 2);
+  const std::string_view order = npy_field(path, header, "fortran_order", ',');
   if (order != "False") throw FileError(path, text("expected C order, found fortran_order ", order));
 
-  NpyArray<T> array;
-  array.shape = detail::npy_shape(path, detail::npy_field(path, header, "shape", ')'));
-  Index bytes = sizeof(T);
-  for (const Index dimension : array.shape)
+  NpyContents contents{std::string(type), npy_shape(path, npy_field(path, header, "shape", ')')),
+                       all.substr(begin + length)};
+  Index bytes = npy_element_size(type);
+  if (bytes == 0) return contents;
+  for (const Index dimension : contents.shape)
     if (__builtin_mul_overflow(bytes, dimension, &bytes)) throw FileError(path, "expected a shape that fits in memory");
-  const std::string_view data = all.substr(begin + length);
-  if (static_cast<Index>(data.size()) != bytes)
-    throw FileError(path, text("expected ", bytes, " bytes of elements, found ", data.size()));
-  array.values.resize(data.size() / sizeof(T));
-  if (!data.empty()) std::memcpy(array.values.data(), data.data(), data.size());
+  if (static_cast<Index>(contents.elements.size()) != bytes)
+    throw FileError(path, text("expected ", bytes, " bytes of elements, found ", contents.elements.size()));
+  return contents;
+}
+
+/// What stands before the elements, version 1.0.
+[[nodiscard]] inline std::string npy_preamble(std::string_view type, const std::vector<Index>& shape) {
+  std::string tuple;
+  for (const Index dimension : shape) tuple.append(tuple.empty() ? "" : ", ").append(format_number(dimension));
+  if (shape.size() == 1) tuple += ",";  // Python's tuple of one
+  std::string header = text("{'descr': '", type, "', 'fortran_order': False, 'shape': (", tuple, "), }");
+  const std::size_t length = (10 + header.size() + 1 + 63) / 64 * 64 - 10;  // elements start at a multiple of 64
+  header.resize(length - 1, ' ');
+  const std::string version_and_length{1, 0, static_cast<char>(length & 255U), static_cast<char>(length >> 8U)};
+  return std::string(npy_magic) + version_and_length + header + '\n';
+}
+
+}  // namespace detail
+
+/// Throws FileError if the file is damaged, of another element type or in Fortran order.
+template <NpyElement T>
+[[nodiscard]] NpyArray<T> read_npy(const std::string& path) {
+  const std::string file = read_file(path);
+  detail::NpyContents contents = detail::parse_npy(path, file);
+  if (contents.type != detail::npy_type<T>)
+    throw FileError(path, text("expected elements of type ", detail::npy_type<T>, ", found '", contents.type, "'"));
+  NpyArray<T> array{std::move(contents.shape), std::vector<T>(contents.elements.size() / sizeof(T))};
+  if (!array.values.empty()) std::memcpy(array.values.data(), contents.elements.data(), contents.elements.size());
   return array;
 }
 
@@ -104,22 +139,10 @@ template <NpyElement T>
 template <NpyElement T>
 void write_npy(const std::string& path, const std::vector<Index>& shape, std::span<const T> values) {
   Index size = 1;
-  std::string tuple;
-  for (const Index dimension : shape) {
-    size *= dimension;
-    tuple.append(tuple.empty() ? "" : ", ").append(format_number(dimension));
-  }
-  if (shape.size() == 1) tuple += ",";  // Python's tuple of one
+  for (const Index dimension : shape) size *= dimension;
   require_equal(path, "elements", size, static_cast<Index>(values.size()));
-  std::string header = text("{'descr': '", detail::npy_type<T>, "', 'fortran_order': False, 'shape': (", tuple, "), }");
-  const std::size_t length = (10 + header.size() + 1 + 63) / 64 * 64 - 10;  // elements start at a multiple of 64
-  header.resize(length - 1, ' ');
-  header += '\n';
   AtomicFile file(path);
-  file.write(detail::npy_magic);
-  const std::string version_and_length{1, 0, static_cast<char>(length & 255U), static_cast<char>(length >> 8U)};
-  file.write(version_and_length);
-  file.write(header);
+  file.write(detail::npy_preamble(detail::npy_type<T>, shape));
   file.write(std::as_bytes(values));
   file.commit();
 }
