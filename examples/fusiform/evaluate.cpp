@@ -1,5 +1,6 @@
 /// fusiform evaluate: the accuracy of a stored net on packed images.
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,16 +16,22 @@ namespace {
 struct EvaluateCommand {
   std::string checkpoint;
   std::string pack;
+  std::vector<std::string> tasks;
   bool json = false;
 
   void run() const {
     const fusiform::StudyNetwork network = fusiform::load_network<float>(checkpoint);
     const fusiform::ImagePack images(pack);
-    fusiform::require_fitting_net(network, images.classes());
-    fusiform::StudyConfig config;
-    config.net.input = network.image_shape()[0];
+    fusiform::NetConfig net{.tasks = tasks, .input = network.image_shape()[0]};
+    if (network.heads().size() > 1) net.branch_after = "input";  // where does not matter here
+    const std::vector<std::string> known = images.tasks();
+    for (const std::string& task : tasks)
+      if (std::find(known.begin(), known.end(), task) == known.end())
+        throw fusiform::FileError(pack, "expected images of task '" + task + "', found none");
+    const std::vector<fusiform::NetTask> judged = fusiform::net_tasks(net, {}, images.classes());
+    fusiform::require_fitting_net(network, judged);
     nlohmann::ordered_json result = nlohmann::ordered_json::array();
-    for (const fusiform::TaskScore& score : fusiform::score_tasks(config, network, images))
+    for (const fusiform::TaskScore& score : fusiform::score_tasks(net, network, images, judged))
       result.push_back({{"task", score.task},
                         {"images", score.images},
                         {"top1", score.top1},
@@ -50,6 +57,7 @@ void add_evaluate_command(CLI::App& program) {
   auto evaluate = std::make_shared<EvaluateCommand>();
   command->add_option("checkpoint", evaluate->checkpoint, "Net, as `fusiform train` stores it")->required();
   command->add_option("pack", evaluate->pack, "Images, as `fusiform pack` or a study stores them")->required();
+  command->add_option("--tasks", evaluate->tasks, "The tasks that the net was trained on; default: all of the pack");
   command->add_flag("--json", evaluate->json, "Print the result on standard output");
   command->callback([evaluate] { evaluate->run(); });
 }

@@ -46,6 +46,7 @@
 #include <fusiform/data/sampling.hpp>
 #include <fusiform/data/stimuli.hpp>
 #include <fusiform/data/transform.hpp>
+#include <fusiform/data/upside_down.hpp>
 #include <fusiform/io/atomic_file.hpp>
 #include <fusiform/io/crc32.hpp>
 #include <fusiform/io/csv.hpp>

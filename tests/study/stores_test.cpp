@@ -258,10 +258,11 @@ TEST_CASE("one run at a time holds a folder and clears away what a killed one le
 
 TEST_CASE("different layers and tasks have different files") {
   const StudyPaths paths("results");
-  CHECK(paths.ranking(3, "layer1.0.conv2", "faces") == "results/rankings/seed3_layer1.0.conv2_faces.jsonl");
-  CHECK(paths.ranking(0, "conv1", "a b") != paths.ranking(0, "conv1", "a-b"));
-  CHECK(paths.ranking(0, "conv1", "a/b") == "results/rankings/seed0_conv1_a%2fb.jsonl");
-  CHECK(paths.outcomes(0, "../x").find("../") == std::string::npos);
+  CHECK(paths.ranking({"", 3}, "layer1.0.conv2", "faces") == "results/rankings/seed3_layer1.0.conv2_faces.jsonl");
+  CHECK(paths.ranking({"", 0}, "conv1", "a b") != paths.ranking({"", 0}, "conv1", "a-b"));
+  CHECK(paths.checkpoint({"faces only", 2}) == "results/checkpoints/faces%20only_seed2.safetensors");
+  CHECK(paths.ranking({"", 0}, "conv1", "a/b") == "results/rankings/seed0_conv1_a%2fb.jsonl");
+  CHECK(paths.outcomes({"", 0}, "../x").find("../") == std::string::npos);
 
   const ScratchFolder folder;
   std::ofstream(folder / "file") << "x";

@@ -204,7 +204,8 @@ TEST_CASE("one and two threads give the same bytes") {
   set_thread_count(threads);
   const auto expected = reproducible_files(finished_study());
   const auto found = reproducible_files(folder / "results");
-  CHECK(expected.size() == 1 + 4 + 2 + 4);  // checkpoint, rankings, outcomes; settings, manifest, pack, summary
+  CHECK(expected.size() ==
+        1 + 4 + 3 + 4);  // checkpoint, rankings, outcomes with the intact net; settings, manifest, pack, summary
   REQUIRE(found.size() == expected.size());
   for (const auto& [name, contents] : expected) {
     CAPTURE(name);
@@ -244,7 +245,9 @@ TEST_CASE("other settings are refused in a used folder, other seeds and statisti
   for (const auto& [name, contents] : reproducible_files(finished_study()))
     if (name.find("seed0") != std::string::npos || name == "images.pack")
       CHECK(read_file(results + "/" + name) == contents);
-  CHECK(summary["nets"][0]["tasks"] == summary_in(finished_study())["nets"][0]["tasks"]);
+  for (std::size_t t = 0; t < 2; ++t)
+    for (const char* measure : {"top1", "top5", "mean_loss"})
+      CHECK(summary["nets"][0]["tasks"][t][measure] == summary_in(finished_study())["nets"][0]["tasks"][t][measure]);
 
   std::ofstream(results + "/study.json") << "{";
   CHECK_THAT(error_of([&] { run_quietly(config, results); }), Contains("study.json: expected the settings of a study"));
@@ -315,16 +318,14 @@ TEST_CASE("a branched net runs end to end, each task at its own head") {
   const StudyNetwork network = load_network<float>(folder / "checkpoints/seed0.safetensors");
   REQUIRE(network.heads().size() == 2);
   const ImagePack pack(folder / "images.pack");
-  for (const TaskClasses& task : task_classes(pack.classes())) {
-    CHECK(task.count == 4);
-    const TaskHead head = task_head(network, task);
-    CHECK(network.node(head.node).name.starts_with(task.task + "."));
+  for (const NetTask& task : net_tasks(config.net, config.tasks, pack.classes())) {
+    CHECK(task.classes == 4);
+    const NodeId head = task_head(network, task);
+    CHECK(network.node(head).name.starts_with(task.task + "."));
     const auto labels = stored.file.read<Index>(task.task + ".labels");
     CHECK(*std::max_element(labels.begin(), labels.end()) == 3);  // of the task's own classifier
-    const auto images =
-        labelled_images<float>(pack, pack.select(task.task, Split::test), {.crop = 16}, head.first_class);
-    CHECK(evaluate(network, head.node, images).mean_loss() ==
-          Approx(stored.mean_of(task.task, "losses", 0)).epsilon(1e-5));
+    const auto images = labelled_images<float>(pack, pack.select(task.task, Split::test), {.crop = 16}, task.outputs);
+    CHECK(evaluate(network, head, images).mean_loss() == Approx(stored.mean_of(task.task, "losses", 0)).epsilon(1e-5));
   }
 }
 
@@ -334,7 +335,7 @@ TEST_CASE("the headline fraction is always lesioned, and what was not ranked is 
   config.lesion.layers = {"conv1"};
   config.lesion.fractions = {0.125, 1};
   run_quietly(config, folder / "greedy");
-  const LayerEffects greedy = read_effects(StudyPaths(folder / "greedy").outcomes(0, "conv1"));
+  const LayerEffects greedy = read_effects(StudyPaths(folder / "greedy").outcomes({"", 0}, "conv1"));
   CHECK(greedy.find("faces", 0.125).has_value());
   CHECK(greedy.find("faces", 0.25).has_value());     // not asked for, but the headline
   CHECK_FALSE(greedy.find("faces", 1).has_value());  // not ranked so far
@@ -343,7 +344,7 @@ TEST_CASE("the headline fraction is always lesioned, and what was not ranked is 
   config.lesion.fraction = 0;  // linear: all units are sorted in one pass
   config.train.epochs = 0;
   run_quietly(config, folder / "linear");
-  const LayerEffects linear = read_effects(StudyPaths(folder / "linear").outcomes(0, "conv1"));
+  const LayerEffects linear = read_effects(StudyPaths(folder / "linear").outcomes({"", 0}, "conv1"));
   CHECK(linear.find("faces", 1).has_value());
   REQUIRE(linear.find("random", 0.2).has_value());
   CHECK(linear.lesions[*linear.find("random", 0.2)].units.size() == 2);  // 20 % of 8
@@ -384,7 +385,8 @@ TEST_CASE("a net that does not fit the images is refused") {
   const std::vector<ClassInfo> classes = {{"faces", "a"}, {"faces", "b"}, {"objects", "c"}};
   const auto problem_with = [&](const NetOptions& options) {
     const StudyNetwork network = build_network<float, Cpu>("4 M", options, Rng(0));
-    return error_of([&] { require_fitting_net(network, classes); });
+    const NetConfig net{.branch_after = options.branch_after};
+    return error_of([&] { require_fitting_net(network, net_tasks(net, {}, classes)); });
   };
   CHECK(problem_with({.image = {8, 8, 3}, .heads = {{"", 3}}}).empty());
   CHECK(problem_with({.image = {8, 8, 3}, .heads = {{"faces", 2}, {"objects", 1}}, .branch_after = "conv1"}).empty());

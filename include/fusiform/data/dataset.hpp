@@ -235,11 +235,13 @@ struct MatchedCounts {
   std::string warning;                                      ///< empty up to a difference of 2 %
 };
 
-[[nodiscard]] inline MatchedCounts check_matched_counts(const Manifest& manifest) {
+/// The counts of some tasks, by default of all.
+[[nodiscard]] inline MatchedCounts check_matched_counts(const Manifest& manifest, std::vector<std::string> tasks = {}) {
+  if (tasks.empty()) tasks = manifest.tasks();
   MatchedCounts result;
   Index smallest = std::numeric_limits<Index>::max();
   Index largest = 0;
-  for (const std::string& task : manifest.tasks()) {
+  for (const std::string& task : tasks) {
     const auto count = static_cast<Index>(manifest.select(task, Split::train).size());
     result.train_images.emplace_back(task, count);
     smallest = std::min(smallest, count);

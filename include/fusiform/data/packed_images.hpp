@@ -2,6 +2,7 @@
 /// A fixed list of packed images as network input: centre crop, no augmentation.
 
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -13,17 +14,20 @@
 namespace fusiform {
 
 /// Images `items` of the pack, each centre-cropped and normalised as `options` say; its random parts are switched off.
-/// `first_class` is subtracted from the labels, for a head that knows only the classes from there on.
+/// `outputs` says which output of the net's head stands for each class of the pack; empty: its number.
 /// The pack must outlive the result.
 template <Scalar T>
 [[nodiscard]] LabelledImages<T> labelled_images(const ImagePack& pack, std::vector<Index> items,
-                                                TransformOptions options, Index first_class = 0) {
+                                                TransformOptions options, std::span<const Index> outputs = {}) {
   options.random_crop = false;
   options.flip = 0;
   options.grayscale = 0;
   const auto transform = std::make_shared<const Transform<T>>(options);
   LabelledImages<T> result{Shape{options.crop, options.crop, 3}, {}, {}};
-  for (const Index item : items) result.labels.push_back(pack.label(item) - first_class);
+  for (const Index item : items) {
+    const Index label = pack.label(item);
+    result.labels.push_back(outputs.empty() ? label : outputs[static_cast<std::size_t>(label)]);
+  }
   result.read = [&pack, items = std::move(items), transform](Index first, View<T, Cpu> output) {
     parallel_for(output.shape()[0], [&](Index n) {
       Rng unused(0);

@@ -20,12 +20,11 @@ namespace fusiform {
 
 namespace detail {
 
-/// Images of a task and split by class, each list ascending.
-[[nodiscard]] inline std::map<Index, std::vector<Index>> items_by_class(const Manifest& manifest, std::string_view task,
-                                                                        Split split) {
+/// Images by class, each list in the order given.
+[[nodiscard]] inline std::map<Index, std::vector<Index>> items_by_class(const Manifest& manifest,
+                                                                        std::span<const Index> items) {
   std::map<Index, std::vector<Index>> classes;
-  for (const Index item : manifest.select(task, split))
-    classes[manifest.images[static_cast<std::size_t>(item)].class_index].push_back(item);
+  for (const Index item : items) classes[manifest.images[static_cast<std::size_t>(item)].class_index].push_back(item);
   return classes;
 }
 
@@ -35,41 +34,52 @@ inline void require_count(std::string_view where, Index count) {
 
 }  // namespace detail
 
-/// The same number of images of every class of the task ("" = all): one more of each class in turn, until there are
-/// `count`. Numbers per class differ by at most one unless a class runs out; which classes give the extra ones and
-/// which images of a class are taken is drawn. In pack order; all images if there are fewer than `count`.
-[[nodiscard]] inline std::vector<Index> stratified_images(const Manifest& manifest, std::string_view task, Split split,
+/// The same number of images of every class among `items`: one more of each class in turn, until there are `count`.
+/// Numbers per class differ by at most one unless a class runs out; which classes give the extra ones and which images
+/// of a class are taken is drawn. In pack order; all images if there are fewer than `count`.
+[[nodiscard]] inline std::vector<Index> stratified_images(const Manifest& manifest, std::span<const Index> items,
                                                           Index count, const Rng& rng) {
   detail::require_count("stratified images", count);
-  auto classes = detail::items_by_class(manifest, task, split);
+  auto classes = detail::items_by_class(manifest, items);
   std::vector<Index> turns;
   std::size_t most = 0;
-  for (auto& [label, items] : classes) {
-    rng.stream("images").stream(static_cast<std::uint64_t>(label)).shuffle(std::span(items));
+  for (auto& [label, members] : classes) {
+    rng.stream("images").stream(static_cast<std::uint64_t>(label)).shuffle(std::span(members));
     turns.push_back(label);
-    most = std::max(most, items.size());
+    most = std::max(most, members.size());
   }
   rng.stream("turns").shuffle(std::span(turns));
   std::vector<Index> chosen;
   for (std::size_t round = 0; round < most; ++round)
     for (const Index label : turns) {
-      const std::vector<Index>& items = classes[label];
-      if (round < items.size() && static_cast<Index>(chosen.size()) < count) chosen.push_back(items[round]);
+      const std::vector<Index>& members = classes[label];
+      if (round < members.size() && static_cast<Index>(chosen.size()) < count) chosen.push_back(members[round]);
     }
   std::sort(chosen.begin(), chosen.end());
   return chosen;
 }
 
-/// The first `count` images in the order of classes: all of the first class, then of the second, and so on. Covers few
-/// classes; the literal behaviour of the published scripts.
-[[nodiscard]] inline std::vector<Index> first_images(const Manifest& manifest, std::string_view task, Split split,
+/// The same of one task ("" = all) and split.
+[[nodiscard]] inline std::vector<Index> stratified_images(const Manifest& manifest, std::string_view task, Split split,
+                                                          Index count, const Rng& rng) {
+  return stratified_images(manifest, manifest.select(task, split), count, rng);
+}
+
+/// The first `count` of `items` in the order of classes: all of the first class, then of the second, and so on. Covers
+/// few classes; the literal behaviour of the published scripts.
+[[nodiscard]] inline std::vector<Index> first_images(const Manifest& manifest, std::span<const Index> items,
                                                      Index count) {
   detail::require_count("first images", count);
   std::vector<Index> chosen;
-  for (const auto& [label, items] : detail::items_by_class(manifest, task, split))
-    for (const Index item : items)
+  for (const auto& [label, members] : detail::items_by_class(manifest, items))
+    for (const Index item : members)
       if (static_cast<Index>(chosen.size()) < count) chosen.push_back(item);
   return chosen;
+}
+
+[[nodiscard]] inline std::vector<Index> first_images(const Manifest& manifest, std::string_view task, Split split,
+                                                     Index count) {
+  return first_images(manifest, manifest.select(task, split), count);
 }
 
 /// `count` images of the task, every one equally likely, in pack order.
@@ -137,7 +147,7 @@ struct PerClassLimits {
   std::vector<Index> kept;
   for (const Split split : {Split::train, Split::test}) {
     const Index limit = split == Split::train ? limits.train : limits.test;
-    for (auto& [label, items] : detail::items_by_class(set.manifest, "", split)) {
+    for (auto& [label, items] : detail::items_by_class(set.manifest, set.manifest.select("", split))) {
       if (limit > 0 && static_cast<Index>(items.size()) > limit) {
         const ClassInfo& info = set.manifest.classes[static_cast<std::size_t>(label)];
         rng.stream(to_string(split)).stream(info.task).stream(info.name).shuffle(std::span(items));

@@ -1,8 +1,11 @@
 #pragma once
 /// A study as a file: tasks, net, training, lesions, statistics. Every setting of the file and its default is here.
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fusiform/core/scalar.hpp>
@@ -20,13 +23,19 @@ struct TaskConfig {
   Index test_per_class = 0;        ///< use so many test images of each class; 0: all
   double test_fraction = 0.2;      ///< share of each class held out where there are no train/ and test/ folders
   std::string class_prefix;        ///< use only classes whose name starts so
+  bool inverted = false;           ///< turn all images upside-down
+  bool one_category = false;       ///< all classes count as one category: detection without identification
+  Index held_out_classes = 0;      ///< so many more classes are kept from training, for decoding
+  std::string classes_of;          ///< do not train on this task: its test images are judged as classes of that other
+                                   ///< task, by their names (inverted images, another race, other photographs)
 };
 
 /// `[net]`
 struct NetConfig {
-  std::string arch;          ///< vgg16, alexnet, resnet50, ..., or layer tokens "32 32 M 64 64 M fc256"
-  Index input = 64;          ///< height and width of the images the net sees, pixels
-  std::string branch_after;  ///< "": one classifier over all classes; a layer: separate branches behind it
+  std::vector<std::string> tasks;  ///< trained on these; empty: on all (but those with `classes_of`)
+  std::string arch;                ///< vgg16, alexnet, resnet50, ..., or layer tokens "32 32 M 64 64 M fc256"
+  Index input = 64;                ///< height and width of the images the net sees, pixels
+  std::string branch_after;        ///< "": one classifier over all classes; a layer: separate branches behind it
   double dropout = 0.5;
 };
 
@@ -45,6 +54,25 @@ struct TrainConfig {
   Index resize = 0;                  ///< shorter side after resizing, pixels; 0: input · 8/7, as 256 is to 224
   double grayscale = 0.2;            ///< probability of a grey training image
   double flip = 0;                   ///< probability of a mirrored training image
+  std::string init_from;             ///< start from another net: "main", an earlier variant, or a file of weights
+  bool reset_head = false;           ///< but leave its classifiers at random values
+  std::vector<std::string> freeze;   ///< layers that do not learn: names, beginnings of names, or "trunk"
+  std::map<std::string, double> learning_rates;  ///< factors of the learning rate, by layer or beginning of names
+};
+
+/// `[decode]`: a linear classifier reads the held-out classes from a layer's activations.
+struct DecodeConfig {
+  std::vector<std::string> layers;  ///< names or aliases; empty: every layer with units but the classifier
+  Index images_per_class = 10;      ///< of the held-out classes, at most
+  Index folds = 0;                  ///< 0: leave one image out
+  double c = 1;                     ///< penalty of the support vector machine's errors
+  Index max_features = 4096;        ///< larger layers are projected to so many random directions
+};
+
+/// `[attribute]`: shortcuts for the effect of a unit's lesion, beside the effect itself, at the lesioned layers.
+struct AttributeConfig {
+  Index images = 256;           ///< test images of each task, at most
+  Index conductance_steps = 8;  ///< on the path from a grey image
 };
 
 /// `[lesion]`
@@ -54,10 +82,11 @@ struct LesionConfig {
   double group = 0.016;                  ///< share selected per iteration
   Index images = 6400;                   ///< training images of the task that the ranking uses, at most
   std::string selection = "stratified";  ///< stratified, first (the published scripts' literal behaviour)
-  std::string kind = "zero";             ///< zero, weights
+  std::string kind = "zero";             ///< zero, weights, mean, resample
   std::vector<double> fractions = {0, 0.05, 0.1, 0.15, 0.2};  ///< points of the lesion curves
   Index random_lesions = 20;                                  ///< random sets per layer, as many units as `fraction`
-  Index memory_mib = 2048;                                    ///< for cached activations
+  Index random_classes = 0;  ///< rankings for random halves of the classes: the null of the segregation index
+  Index memory_mib = 2048;   ///< for cached activations
 };
 
 /// `[statistics]`
@@ -66,16 +95,35 @@ struct StatisticsConfig {
   double level = 0.95;       ///< of the intervals
 };
 
-struct StudyConfig {
+/// Everything that concerns one net.
+struct NetSettings {
+  NetConfig net;
+  TrainConfig train;
+  std::vector<std::string> analyses = {"decode", "lesion"};  ///< of decode, lesion, attribute, similarity
+  DecodeConfig decode;
+  LesionConfig lesion;
+  AttributeConfig attribute;
+
+  [[nodiscard]] Index resize() const noexcept { return train.resize > 0 ? train.resize : (net.input * 8 + 6) / 7; }
+  [[nodiscard]] bool does(std::string_view analysis) const {
+    return std::find(analyses.begin(), analyses.end(), analysis) != analyses.end();
+  }
+};
+
+/// `[[variant]]`: another net of the study. In the file it says only what is different from the sections above:
+/// `net.tasks = ["faces"]`, `train.epochs = 0`.
+struct VariantConfig : NetSettings {
+  std::string name;
+  std::vector<std::uint64_t> seeds;  ///< empty: those of the study
+};
+
+/// The study's own settings are those of its main net.
+struct StudyConfig : NetSettings {
   std::string name;
   std::vector<std::uint64_t> seeds = {0};
   std::vector<TaskConfig> tasks;
-  NetConfig net;
-  TrainConfig train;
-  LesionConfig lesion;
   StatisticsConfig statistics;
-
-  [[nodiscard]] Index resize() const noexcept { return train.resize > 0 ? train.resize : (net.input * 8 + 6) / 7; }
+  std::vector<VariantConfig> variants;
 };
 
 }  // namespace fusiform

@@ -16,7 +16,8 @@ namespace fusiform {
 struct SettingPlace {
   std::string section;  ///< "" for the keys before the first section
   std::string key;
-  std::size_t entry = 0;  ///< which [[task]]
+  std::size_t entry = 0;     ///< which [[task]] or [[variant]]
+  std::string variant = {};  ///< the variant's name, for a section inside of one
 };
 
 /// A setting of a study with an impossible value.
@@ -31,9 +32,11 @@ class SettingError : public ConfigError {
 
  private:
   static std::string title(const SettingPlace& place) {
-    if (place.section.empty()) return place.key;
-    if (place.section == "task") return text("[[task]] number ", place.entry + 1, ", ", place.key);
-    return "[" + place.section + "] " + place.key;
+    const std::string in_variant = place.variant.empty() ? "" : "variant '" + place.variant + "', ";
+    if (place.section.empty()) return in_variant + place.key;
+    if (place.section == "task" || place.section == "variant")
+      return text("[[", place.section, "]] number ", place.entry + 1, ", ", place.key);
+    return in_variant + "[" + place.section + "] " + place.key;
   }
 
   SettingPlace place_;
@@ -42,15 +45,23 @@ class SettingError : public ConfigError {
 
 namespace detail {
 
+/// The main net, or which variant.
+struct NetPlace {
+  std::size_t entry = 0;
+  std::string variant = {};
+};
+
 /// Checks the settings of one section.
 class SectionCheck {
  public:
-  explicit SectionCheck(std::string section, std::size_t entry = 0) : section_(std::move(section)), entry_(entry) {}
+  explicit SectionCheck(std::string section, std::size_t entry = 0, std::string variant = {})
+      : section_(std::move(section)), entry_(entry), variant_(std::move(variant)) {}
 
   template <class A>
   void require(bool condition, std::string_view key, std::string_view expectation, const A& found) const {
     if (!condition)
-      throw SettingError({section_, std::string(key), entry_}, text("expected ", expectation, ", got ", found));
+      throw SettingError({section_, std::string(key), entry_, variant_},
+                         text("expected ", expectation, ", got ", found));
   }
   void one_of(std::string_view key, const std::string& word, const std::vector<std::string>& words) const {
     std::string list;
@@ -72,11 +83,12 @@ class SectionCheck {
  private:
   std::string section_;
   std::size_t entry_;
+  std::string variant_;
 };
 
-inline void check_train(const StudyConfig& config) {
-  const SectionCheck check("train");
-  const TrainConfig& train = config.train;
+inline void check_train(const NetSettings& settings, const NetPlace& place) {
+  const SectionCheck check("train", place.entry, place.variant);
+  const TrainConfig& train = settings.train;
   check.at_least("epochs", train.epochs, 0);
   check.at_least("batch", train.batch, 1);
   check.one_of("optimizer", train.optimizer, {"sgd", "adam"});
@@ -90,14 +102,18 @@ inline void check_train(const StudyConfig& config) {
   check.require(train.factor > 0 && (train.factor < 1 || train.schedule != "plateau"), "factor", "0 < factor < 1",
                 train.factor);
   check.at_least("resize", train.resize, 0);
-  check.require(config.resize() >= config.net.input, "resize", text("at least the net's input, ", config.net.input),
-                train.resize);
+  check.require(settings.resize() >= settings.net.input, "resize",
+                text("at least the net's input, ", settings.net.input), train.resize);
   check.probability("grayscale", train.grayscale);
   check.probability("flip", train.flip);
+  check.all_different("freeze", train.freeze);
+  for (const auto& [layer, factor] : train.learning_rates)
+    check.require(factor > 0 && std::isfinite(factor), "learning_rates", text("a factor above 0 for '", layer, "'"),
+                  factor);
 }
 
-inline void check_lesion(const LesionConfig& lesion) {
-  const SectionCheck check("lesion");
+inline void check_lesion(const LesionConfig& lesion, const NetPlace& place) {
+  const SectionCheck check("lesion", place.entry, place.variant);
   check.all_different("layers", lesion.layers);
   check.probability("fraction", lesion.fraction);
   check.probability("group", lesion.group);
@@ -107,7 +123,22 @@ inline void check_lesion(const LesionConfig& lesion) {
   for (const double fraction : lesion.fractions) check.probability("fractions", fraction);
   check.all_different("fractions", lesion.fractions);
   check.at_least("random_lesions", lesion.random_lesions, 0);
+  check.at_least("random_classes", lesion.random_classes, 0);
   check.at_least("memory_mib", lesion.memory_mib, 1);
+}
+
+/// A task that is judged as another one has no other purpose.
+inline void check_classes_of(const StudyConfig& config, std::size_t entry) {
+  const SectionCheck check("task", entry);
+  const TaskConfig& task = config.tasks[entry];
+  if (task.classes_of.empty()) return;
+  const auto is_named = [&](const TaskConfig& other) {
+    return other.name == task.classes_of && other.name != task.name && other.classes_of.empty();
+  };
+  check.require(std::any_of(config.tasks.begin(), config.tasks.end(), is_named), "classes_of",
+                "the name of a task that nets are trained on", "'" + task.classes_of + "'");
+  check.require(!task.one_category && task.held_out_classes == 0, "classes_of",
+                "neither one_category nor held_out_classes beside it", "both");
 }
 
 inline void check_task(const StudyConfig& config, std::size_t entry) {
@@ -127,6 +158,8 @@ inline void check_task(const StudyConfig& config, std::size_t entry) {
   check.require(stimuli ? task.images == "stimuli:faces" || task.images == "stimuli:objects" : task.format != "stimuli",
                 "images", "stimuli:faces or stimuli:objects", "'" + task.images + "'");
   check.at_least("classes", task.classes, 0);
+  check.at_least("held_out_classes", task.held_out_classes, 0);
+  check_classes_of(config, entry);
   check.at_least("min_images", task.min_images, 0);
   check.at_least("train_per_class", task.train_per_class, 0);
   check.at_least("test_per_class", task.test_per_class, 0);
@@ -139,6 +172,68 @@ inline void check_task(const StudyConfig& config, std::size_t entry) {
   check.require(stimuli || task.classes == 0, "classes", "no such setting for cifar10 and idx", task.classes);
 }
 
+/// Trained tasks of a net: known ones, each once.
+inline void check_net_tasks(const StudyConfig& config, const NetSettings& settings, const NetPlace& place) {
+  const SectionCheck check("net", place.entry, place.variant);
+  check.all_different("tasks", settings.net.tasks);
+  for (const std::string& name : settings.net.tasks)
+    check.require(std::any_of(config.tasks.begin(), config.tasks.end(),
+                              [&](const TaskConfig& task) { return task.name == name && task.classes_of.empty(); }),
+                  "tasks", "names of tasks (without classes_of)", "'" + name + "'");
+}
+
+inline void check_net(const StudyConfig& config, const NetSettings& settings, const NetPlace& place) {
+  const SectionCheck check("net", place.entry, place.variant);
+  check_net_tasks(config, settings, place);
+  check.require(!settings.net.arch.empty(), "arch", "an architecture or layer tokens", "none");
+  check.at_least("input", settings.net.input, 1);
+  check.require(settings.net.dropout >= 0 && settings.net.dropout < 1, "dropout", "0 <= p < 1", settings.net.dropout);
+  const SectionCheck top("", place.entry, place.variant);
+  for (const std::string& analysis : settings.analyses)
+    top.one_of("analyses", analysis, {"decode", "lesion", "attribute", "similarity"});
+  top.all_different("analyses", settings.analyses);
+  check_train(settings, place);
+  check_lesion(settings.lesion, place);
+  const SectionCheck decode("decode", place.entry, place.variant);
+  decode.all_different("layers", settings.decode.layers);
+  decode.at_least("images_per_class", settings.decode.images_per_class, 2);
+  decode.require(settings.decode.folds == 0 || settings.decode.folds >= 2, "folds", "0 (leave one out) or 2 and more",
+                 settings.decode.folds);
+  decode.require(settings.decode.c > 0 && std::isfinite(settings.decode.c), "c", "more than 0", settings.decode.c);
+  decode.at_least("max_features", settings.decode.max_features, 1);
+  const SectionCheck attribute("attribute", place.entry, place.variant);
+  attribute.at_least("images", settings.attribute.images, 1);
+  attribute.at_least("conductance_steps", settings.attribute.conductance_steps, 1);
+}
+
+/// A net can start from the main one or from a variant above it, or from a file.
+inline void check_init_from(const StudyConfig& config, std::size_t entry) {
+  const VariantConfig& variant = config.variants[entry];
+  const std::string& from = variant.train.init_from;
+  if (from.empty() || from == "main" || from.find('/') != std::string::npos || from.ends_with(".safetensors")) return;
+  const auto above = std::find_if(config.variants.begin(), config.variants.begin() + static_cast<std::ptrdiff_t>(entry),
+                                  [&](const VariantConfig& other) { return other.name == from; });
+  SectionCheck("train", entry, variant.name)
+      .require(above != config.variants.begin() + static_cast<std::ptrdiff_t>(entry), "init_from",
+               "'main', a variant further up or a file of weights", "'" + from + "'");
+}
+
+inline void check_variant(const StudyConfig& config, std::size_t entry) {
+  const SectionCheck check("variant", entry);
+  const VariantConfig& variant = config.variants[entry];
+  check.require(!variant.name.empty() && variant.name != "main", "name", "a name other than 'main'",
+                "'" + variant.name + "'");
+  for (std::size_t other = 0; other < entry; ++other)
+    check.require(config.variants[other].name != variant.name, "name", "another name for each variant",
+                  "'" + variant.name + "' twice");
+  check.all_different("seeds", variant.seeds);
+  check.require(variant.resize() == config.resize(), "train.resize",
+                text("the main net's ", config.resize(), ": all nets of a study read the same images"),
+                variant.resize());
+  check_net(config, variant, {entry, variant.name});
+  check_init_from(config, entry);
+}
+
 }  // namespace detail
 
 /// Throws SettingError for settings that contradict each other or are out of range.
@@ -149,12 +244,12 @@ inline void check(const StudyConfig& config) {
   top.all_different("seeds", config.seeds);
   top.require(!config.tasks.empty(), "task", "at least one [[task]]", "none");
   for (std::size_t entry = 0; entry < config.tasks.size(); ++entry) detail::check_task(config, entry);
-  const detail::SectionCheck net("net");
-  net.require(!config.net.arch.empty(), "arch", "an architecture or layer tokens", "none");
-  net.at_least("input", config.net.input, 1);
-  net.require(config.net.dropout >= 0 && config.net.dropout < 1, "dropout", "0 <= p < 1", config.net.dropout);
-  detail::check_train(config);
-  detail::check_lesion(config.lesion);
+  detail::check_net(config, config, {});
+  const std::string& from = config.train.init_from;
+  detail::SectionCheck("train").require(
+      from.empty() || from.find('/') != std::string::npos || from.ends_with(".safetensors"), "init_from",
+      "a file of weights (the main net is trained first)", "'" + from + "'");
+  for (std::size_t entry = 0; entry < config.variants.size(); ++entry) detail::check_variant(config, entry);
   const detail::SectionCheck statistics("statistics");
   statistics.at_least("replicates", config.statistics.replicates, 100);
   statistics.require(config.statistics.level > 0 && config.statistics.level < 1, "level", "0 < level < 1",

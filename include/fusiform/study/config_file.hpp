@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -40,15 +41,27 @@ class ConfigTable {
   ConfigTable(const toml::table& table, std::string file, std::string name)
       : table_(table), file_(std::move(file)), name_(std::move(name)) {}
 
-  /// Makes a key known that is read elsewhere (a section).
-  void allow(std::string_view key) { known_.insert(std::string(key)); }
-
   /// Leaves `setting` alone if the key is absent.
   template <class T>
   void read(std::string_view key, T& setting) {
     known_.insert(std::string(key));
     const toml::node* node = table_.get(key);
     if (node != nullptr) convert(key, *node, setting);
+  }
+
+  /// Reads a table of this name into `settings`, if it is there.
+  template <class Settings>
+  void read_section(std::string_view name, Settings& settings);
+
+  /// Hands every [[name]] to `body`.
+  template <class Body>
+  void for_each(std::string_view name, const Body& body) {
+    known_.insert(std::string(name));
+    const toml::node* node = table_.get(name);
+    if (node == nullptr) return;
+    if (!node->is_array_of_tables()) fail(*node, text("expected [[", name, "]], in double brackets"));
+    for (const toml::node& entry : *node->as_array())
+      body(ConfigTable(*entry.as_table(), file_, text("[[", name, "]]")));
   }
 
   /// Throws FileError for the first key that nobody asked for, with the nearest one that exists.
@@ -78,10 +91,17 @@ class ConfigTable {
     } else if constexpr (std::is_floating_point_v<T>) {
       if (!node.is_number()) wrong_type(key, node, "a number");
       setting = *node.value<double>();
+    } else if constexpr (std::is_same_v<T, bool>) {
+      if (!node.is_boolean()) wrong_type(key, node, "true or false");
+      setting = node.as_boolean()->get();
     } else if constexpr (std::is_integral_v<T>) {
       if (!node.is_integer()) wrong_type(key, node, "a whole number");
       if (std::is_unsigned_v<T> && node.as_integer()->get() < 0) wrong_type(key, node, "a whole number, 0 or more");
       setting = static_cast<T>(node.as_integer()->get());
+    } else if constexpr (std::is_same_v<T, std::map<std::string, double>>) {
+      if (!node.is_table()) wrong_type(key, node, "a table such as { conv1 = 0.1 }");
+      setting.clear();
+      for (const auto& [name, value] : *node.as_table()) convert(name.str(), value, setting[std::string(name.str())]);
     } else {
       if (!node.is_array()) wrong_type(key, node, "a list in [ ]");
       setting.clear();
@@ -115,11 +135,16 @@ inline TaskConfig read_task(ConfigTable table) {
   table.read("train_per_class", task.train_per_class);
   table.read("test_per_class", task.test_per_class);
   table.read("test_fraction", task.test_fraction);
+  table.read("inverted", task.inverted);
+  table.read("one_category", task.one_category);
+  table.read("held_out_classes", task.held_out_classes);
+  table.read("classes_of", task.classes_of);
   table.refuse_others();
   return task;
 }
 
 inline void read_section(ConfigTable table, NetConfig& net) {
+  table.read("tasks", net.tasks);
   table.read("arch", net.arch);
   table.read("input", net.input);
   table.read("branch_after", net.branch_after);
@@ -141,6 +166,25 @@ inline void read_section(ConfigTable table, TrainConfig& train) {
   table.read("resize", train.resize);
   table.read("grayscale", train.grayscale);
   table.read("flip", train.flip);
+  table.read("init_from", train.init_from);
+  table.read("reset_head", train.reset_head);
+  table.read("freeze", train.freeze);
+  table.read("learning_rates", train.learning_rates);
+  table.refuse_others();
+}
+
+inline void read_section(ConfigTable table, DecodeConfig& decode) {
+  table.read("layers", decode.layers);
+  table.read("images_per_class", decode.images_per_class);
+  table.read("folds", decode.folds);
+  table.read("c", decode.c);
+  table.read("max_features", decode.max_features);
+  table.refuse_others();
+}
+
+inline void read_section(ConfigTable table, AttributeConfig& attribute) {
+  table.read("images", attribute.images);
+  table.read("conductance_steps", attribute.conductance_steps);
   table.refuse_others();
 }
 
@@ -153,6 +197,7 @@ inline void read_section(ConfigTable table, LesionConfig& lesion) {
   table.read("kind", lesion.kind);
   table.read("fractions", lesion.fractions);
   table.read("random_lesions", lesion.random_lesions);
+  table.read("random_classes", lesion.random_classes);
   table.read("memory_mib", lesion.memory_mib);
   table.refuse_others();
 }
@@ -163,14 +208,50 @@ inline void read_section(ConfigTable table, StatisticsConfig& statistics) {
   table.refuse_others();
 }
 
+template <class Settings>
+void ConfigTable::read_section(std::string_view name, Settings& settings) {
+  known_.insert(std::string(name));
+  const toml::node* node = table_.get(name);
+  if (node == nullptr) return;
+  if (!node->is_table()) fail(*node, text("expected a section [", name, "]"));
+  detail::read_section(ConfigTable(*node->as_table(), file_, text("[", name, "]")), settings);
+}
+
+/// Reads the sections of one net out of the file itself or out of a [[variant]].
+inline void read_net_settings(ConfigTable& table, NetSettings& settings) {
+  table.read("analyses", settings.analyses);
+  table.read_section("net", settings.net);
+  table.read_section("train", settings.train);
+  table.read_section("decode", settings.decode);
+  table.read_section("lesion", settings.lesion);
+  table.read_section("attribute", settings.attribute);
+}
+
+/// What a variant does not say is as in the main net; but it starts from random weights unless it says otherwise.
+inline VariantConfig read_variant(ConfigTable table, const NetSettings& main) {
+  VariantConfig variant;
+  static_cast<NetSettings&>(variant) = main;
+  table.read("name", variant.name);
+  table.read("seeds", variant.seeds);
+  read_net_settings(table, variant);
+  table.refuse_others();
+  return variant;
+}
+
 /// The line of a setting, or of its section if it is not written down; nothing if there is neither.
 [[nodiscard]] inline std::string line_of(const toml::table& root, const SettingPlace& place) {
-  const toml::node* section = place.section.empty() ? &root : root.get(place.section);
-  if (section != nullptr && section->is_array()) section = section->as_array()->get(place.entry);
-  if (section == nullptr || !section->is_table()) return {};
-  const toml::node* setting = section->as_table()->get(place.key);
-  if (setting == nullptr && place.section.empty()) return {};
-  return text("line ", (setting != nullptr ? setting : section)->source().begin.line, ": ");
+  const toml::node* above = &root;
+  const auto descend = [&](const std::string& name) {
+    const toml::node* below = above->is_table() ? above->as_table()->get(name) : nullptr;
+    if (below != nullptr && below->is_array()) below = below->as_array()->get(place.entry);
+    if (below != nullptr && below->is_table()) above = below;
+    return below != nullptr;
+  };
+  if (!place.variant.empty()) descend("variant");
+  if (!place.section.empty() && !descend(place.section) && place.variant.empty()) return {};
+  const toml::node* setting = above->as_table()->get(place.key);
+  if (setting == nullptr && above == &root) return {};
+  return text("line ", (setting != nullptr ? setting : above)->source().begin.line, ": ");
 }
 
 }  // namespace detail
@@ -189,28 +270,24 @@ inline void read_section(ConfigTable table, StatisticsConfig& statistics) {
   detail::ConfigTable table(root, path, "the file");
   table.read("name", config.name);
   table.read("seeds", config.seeds);
-  const auto section = [&](std::string_view name, auto& settings) {
-    const toml::node* node = root.get(name);
-    if (node == nullptr) return;
-    if (!node->is_table()) table.fail(*node, text("expected a section [", name, "]"));
-    detail::read_section(detail::ConfigTable(*node->as_table(), path, text("[", name, "]")), settings);
-  };
-  section("net", config.net);
-  section("train", config.train);
-  section("lesion", config.lesion);
-  section("statistics", config.statistics);
-  const toml::node* tasks = root.get("task");
-  if (tasks != nullptr && !tasks->is_array_of_tables()) table.fail(*tasks, "expected [[task]], in double brackets");
-  if (tasks != nullptr)
-    for (const toml::node& task : *tasks->as_array())
-      config.tasks.push_back(detail::read_task(detail::ConfigTable(*task.as_table(), path, "[[task]]")));
-  for (const char* name : {"task", "net", "train", "lesion", "statistics"}) table.allow(name);
+  detail::read_net_settings(table, config);
+  table.read_section("statistics", config.statistics);
+  table.for_each("task", [&](detail::ConfigTable task) { config.tasks.push_back(detail::read_task(std::move(task))); });
+  table.for_each("variant", [&](detail::ConfigTable variant) {
+    config.variants.push_back(detail::read_variant(std::move(variant), config));
+  });
   table.refuse_others();
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   for (TaskConfig& task : config.tasks)
     if (task.images.rfind("stimuli:", 0) != 0 && !task.images.empty() &&
         std::filesystem::path(task.images).is_relative())
       task.images = (folder / task.images).lexically_normal().string();
+  const auto weights_beside_file = [&](TrainConfig& train) {
+    if (train.init_from.find('/') != std::string::npos || train.init_from.ends_with(".safetensors"))
+      train.init_from = (folder / train.init_from).lexically_normal().string();
+  };
+  weights_beside_file(config.train);
+  for (VariantConfig& variant : config.variants) weights_beside_file(variant.train);
   try {
     check(config);
   } catch (const SettingError& error) {

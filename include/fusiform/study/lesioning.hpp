@@ -15,19 +15,19 @@
 
 namespace fusiform {
 
-[[nodiscard]] inline LesionKind lesion_kind(const StudyConfig& config) {
-  return config.lesion.kind == "weights" ? LesionKind::weights : LesionKind::zero;
+[[nodiscard]] inline LesionKind lesion_kind(const LesionConfig& lesion) {
+  return lesion.kind == "weights" ? LesionKind::weights : LesionKind::zero;
 }
 
 /// The lesion size at which segregation is judged: that of the ranking, or 20 % after a linear ranking.
-[[nodiscard]] inline double headline_fraction(const StudyConfig& config) {
-  return config.lesion.fraction > 0 ? config.lesion.fraction : 0.2;
+[[nodiscard]] inline double headline_fraction(const LesionConfig& lesion) {
+  return lesion.fraction > 0 ? lesion.fraction : 0.2;
 }
 
 /// The points of the lesion curves, ascending; the headline fraction is always among them.
-[[nodiscard]] inline std::vector<double> lesion_fractions(const StudyConfig& config) {
-  std::vector<double> fractions = config.lesion.fractions;
-  fractions.push_back(headline_fraction(config));
+[[nodiscard]] inline std::vector<double> lesion_fractions(const LesionConfig& lesion) {
+  std::vector<double> fractions = lesion.fractions;
+  fractions.push_back(headline_fraction(lesion));
   std::sort(fractions.begin(), fractions.end());
   fractions.erase(std::unique(fractions.begin(), fractions.end()), fractions.end());
   return fractions;
@@ -46,58 +46,69 @@ namespace detail {
 
 /// The layers to lesion, under the name or alias the study uses; by default the last convolution that all tasks share.
 /// Throws ConfigError for a layer that the net does not have, or that lies in the branch of one task.
-[[nodiscard]] inline std::vector<std::string> lesioned_layers(const StudyConfig& config, const StudyNetwork& network) {
-  for (const std::string& layer : config.lesion.layers)
-    if (!detail::serves_all_heads(network, lesion_site(network, layer, lesion_kind(config)).node))
+[[nodiscard]] inline std::vector<std::string> lesioned_layers(const LesionConfig& lesion, const StudyNetwork& network) {
+  for (const std::string& layer : lesion.layers)
+    if (!detail::serves_all_heads(network, lesion_site(network, layer, lesion_kind(lesion)).node))
       throw ConfigError(text("lesion: expected layers that all tasks share, got '", layer, "' in the branch of one"));
-  if (!config.lesion.layers.empty()) return config.lesion.layers;
+  if (!lesion.layers.empty()) return lesion.layers;
   for (NodeId id = network.size() - 1; id > 0; --id)
     if (network.node(id).layer->kind() == "conv2d" && detail::serves_all_heads(network, id))
       return {network.node(id).alias.empty() ? network.node(id).name : network.node(id).alias};
   throw ConfigError("lesion: the net has no convolution that all tasks share; expected [lesion] layers = [...]");
 }
 
-/// Training images of a task that its rankings use: a fixed list, the same for all layers of a seed.
-[[nodiscard]] inline std::vector<Index> ranking_images(const StudyConfig& config, const ImagePack& pack,
-                                                       const std::string& task, std::uint64_t seed) {
-  if (config.lesion.selection == "first") return first_images(pack, task, Split::train, config.lesion.images);
-  return stratified_images(pack, task, Split::train, config.lesion.images, Rng(seed).stream("ranking images " + task));
+/// Training images of a task that its rankings use: a fixed list, the same for all layers of a net.
+[[nodiscard]] inline std::vector<Index> ranking_images(const LesionConfig& lesion, const ImagePack& pack,
+                                                       const NetTask& task, std::uint64_t seed) {
+  const std::vector<Index> items = task_images(pack.manifest(), task, Split::train);
+  if (lesion.selection == "first") return first_images(pack.manifest(), items, lesion.images);
+  return stratified_images(pack.manifest(), items, lesion.images, Rng(seed).stream("ranking images " + task.task));
 }
+
+/// The tasks whose units are ranked: those that the net is trained on.
+[[nodiscard]] inline std::vector<NetTask> ranked_tasks(std::vector<NetTask> tasks) {
+  std::erase_if(tasks, [](const NetTask& task) { return !task.is_trained(); });
+  return tasks;
+}
+
+/// One trained net with all that its lesions need.
+struct LesionedNet {
+  const StudyNet& net;
+  const StudyNetwork& network;
+  const ImagePack& pack;
+
+  [[nodiscard]] const LesionConfig& lesion() const noexcept { return net.settings->lesion; }
+};
 
 namespace detail {
 
-[[nodiscard]] inline LesionEvaluatorOptions evaluator_options(const StudyConfig& config) {
-  return {.memory = static_cast<std::size_t>(config.lesion.memory_mib) << 20U};
+[[nodiscard]] inline LesionEvaluatorOptions evaluator_options(const LesionConfig& lesion) {
+  return {.memory = static_cast<std::size_t>(lesion.memory_mib) << 20U};
 }
 
-/// Whether the journals of all tasks at this layer are there and complete.
-[[nodiscard]] inline bool is_ranked(const StudyContext& study, const ImagePack& pack, const std::string& layer,
-                                    std::uint64_t seed) {
-  const LesionConfig& lesion = study.config.lesion;
-  for (const std::string& task : pack.tasks()) {
-    const Ranking ranking = read_ranking(study.paths.ranking(seed, layer, task));
-    const auto ranked = static_cast<Index>(ranking.units.size());
-    if (ranked == 0) return false;
-    const SelectionSchedule schedule = selection_schedule(ranking.layer_units, lesion.fraction, lesion.group);
-    if (ranked < ranking.layer_units && schedule.goes_on(ranked)) return false;
-  }
-  return true;
+/// Whether the journal of a ranking is there and complete.
+[[nodiscard]] inline bool is_ranked(const std::string& journal, const LesionConfig& lesion) {
+  const Ranking ranking = read_ranking(journal);
+  const auto ranked = static_cast<Index>(ranking.units.size());
+  return ranked > 0 && (ranked == ranking.layer_units ||
+                        !selection_schedule(ranking.layer_units, lesion.fraction, lesion.group).goes_on(ranked));
 }
 
 /// Goes on with the journal of a ranking where it ended; a finished one is only read.
-[[nodiscard]] inline Ranking rank_layer(StudyContext& study, const StudyNetwork& network, const ImagePack& pack,
-                                        const TaskClasses& task, const std::string& layer, std::uint64_t seed) {
-  const std::string path = study.paths.ranking(seed, layer, task.task);
+[[nodiscard]] inline Ranking rank_task(StudyContext& study, const LesionedNet& lesioned, const NetTask& task,
+                                       const std::string& layer) {
+  const auto& [net, network, pack] = lesioned;
+  const LesionConfig& lesion = lesioned.lesion();
+  const std::string path = study.paths.ranking(net, layer, task.task);
   Ranking so_far = read_ranking(path);
-  const TaskHead head = task_head(network, task);
-  const LabelledImages<float> images = labelled_images<float>(pack, ranking_images(study.config, pack, task.task, seed),
-                                                              evaluation_transform(study.config), head.first_class);
-  LesionEvaluator<float> evaluator(network, lesion_site(network, layer, lesion_kind(study.config)), head.node, images,
-                                   evaluator_options(study.config));
-  study.progress.start(text("ranking ", layer, " for ", task.task), "units");
+  const LabelledImages<float> images =
+      task_input(net.settings->net, pack, task, ranking_images(lesion, pack, task, net.seed));
+  LesionEvaluator<float> evaluator(network, lesion_site(network, layer, lesion_kind(lesion)), task_head(network, task),
+                                   images, evaluator_options(lesion));
+  study.progress.start(text(net.title(), ": ranking ", layer, " for ", task.task), "units");
   JsonLinesWriter journal(path);
   Ranking ranking = rank_units(
-      evaluator, {.fraction = study.config.lesion.fraction, .group = study.config.lesion.group},
+      evaluator, {.fraction = lesion.fraction, .group = lesion.group},
       [&](const Ranking& ranked, Index wanted) {
         journal.append(to_json(ranked.iterations.back()).dump());
         journal.flush();
@@ -109,47 +120,73 @@ namespace detail {
   return ranking;
 }
 
+/// What the lesions do to the test images of each task.
+[[nodiscard]] inline LayerEffects evaluate_lesions(StudyContext& study, const LesionedNet& lesioned,
+                                                   const std::vector<NetTask>& tasks, const std::string& layer,
+                                                   std::vector<PlannedLesion> lesions) {
+  const auto& [net, network, pack] = lesioned;
+  std::vector<TaskImages<float>> images;
+  for (const NetTask& task : tasks)
+    images.push_back({task.task, task_head(network, task),
+                      task_input(net.settings->net, pack, task, task_images(pack.manifest(), task, Split::test))});
+  const LesionSite site = lesion_site(network, layer, lesion_kind(lesioned.lesion()));
+  LayerEffects effects{.layer = layer, .units = site.units, .lesions = std::move(lesions), .tasks = {}};
+  study.progress.start(text(net.title(), ": lesions of ", layer), "evaluations");
+  effects.tasks = lesion_effects(network, site, effects.lesions, images, evaluator_options(lesioned.lesion()),
+                                 [&](Index done, Index total) { study.progress.update(done, total); });
+  study.progress.finish(text(effects.lesions.size(), " lesions, ", tasks.size(), " tasks"));
+  return effects;
+}
+
+[[nodiscard]] inline std::vector<std::string> names_of(const std::vector<NetTask>& tasks) {
+  std::vector<std::string> names;
+  for (const NetTask& task : tasks) names.push_back(task.task);
+  return names;
+}
+
 }  // namespace detail
 
-/// Rankings of all tasks at one layer, in the order of the tasks. Needs the trained net.
-[[nodiscard]] inline std::vector<Ranking> rank_layer(StudyContext& study, const StudyNetwork& network,
-                                                     const ImagePack& pack, const std::string& layer,
-                                                     std::uint64_t seed) {
+/// Stores what the net does without lesions, unless that is stored already.
+inline void evaluate_intact(StudyContext& study, const LesionedNet& lesioned) {
+  const std::string path = study.paths.intact(lesioned.net);
+  if (std::filesystem::exists(path)) return;
+  LayerEffects effects{.layer = "", .units = 0, .lesions = {{"none", 0, 0, {}}}, .tasks = {}};
+  for (const NetTask& task : net_tasks(study, lesioned.net, lesioned.pack)) {
+    const auto images = task_input(lesioned.net.settings->net, lesioned.pack, task,
+                                   task_images(lesioned.pack.manifest(), task, Split::test));
+    effects.tasks.push_back(
+        {task.task, images.labels, {evaluate(lesioned.network, task_head(lesioned.network, task), images)}});
+  }
+  write_effects(path, effects);
+}
+
+/// Rankings of all trained tasks at one layer, in the order of the tasks.
+[[nodiscard]] inline std::vector<Ranking> rank_layer(StudyContext& study, const LesionedNet& lesioned,
+                                                     const std::string& layer) {
   std::vector<Ranking> rankings;
-  for (const TaskClasses& task : task_classes(pack.classes()))
-    rankings.push_back(detail::rank_layer(study, network, pack, task, layer, seed));
+  for (const NetTask& task : ranked_tasks(net_tasks(study, lesioned.net, lesioned.pack)))
+    rankings.push_back(detail::rank_task(study, lesioned, task, layer));
   return rankings;
 }
 
 /// Evaluates the lesions of one layer on the test images of all tasks, unless their outcomes are stored already.
-inline void lesion_layer(StudyContext& study, const StudyNetwork& network, const ImagePack& pack,
-                         const std::string& layer, std::uint64_t seed) {
-  const std::string path = study.paths.outcomes(seed, layer);
-  if (std::filesystem::exists(path) && detail::is_ranked(study, pack, layer, seed)) return;
-  const std::vector<Ranking> rankings = rank_layer(study, network, pack, layer, seed);
-  std::vector<std::string> names;
-  std::vector<TaskImages<float>> tasks;
-  for (const TaskClasses& task : task_classes(pack.classes())) {
-    const TaskHead head = task_head(network, task);
-    names.push_back(task.task);
-    tasks.push_back({task.task, head.node,
-                     labelled_images<float>(pack, pack.select(task.task, Split::test),
-                                            evaluation_transform(study.config), head.first_class)});
-  }
-  LayerEffects effects;
-  effects.layer = layer;
-  effects.units = rankings.front().layer_units;
-  effects.lesions = plan_lesions(names, rankings,
-                                 {.fractions = lesion_fractions(study.config),
-                                  .random_sets = study.config.lesion.random_lesions,
-                                  .random_fraction = headline_fraction(study.config)},
-                                 Rng(seed).stream("random lesions").stream(layer));
-  study.progress.start("lesions of " + layer, "evaluations");
-  effects.tasks = lesion_effects(network, lesion_site(network, layer, lesion_kind(study.config)), effects.lesions,
-                                 tasks, detail::evaluator_options(study.config),
-                                 [&](Index done, Index total) { study.progress.update(done, total); });
-  write_effects(path, effects);
-  study.progress.finish(text(effects.lesions.size(), " lesions, ", names.size(), " tasks"));
+inline void lesion_layer(StudyContext& study, const LesionedNet& lesioned, const std::string& layer) {
+  const LesionConfig& lesion = lesioned.lesion();
+  const std::vector<NetTask> tasks = net_tasks(study, lesioned.net, lesioned.pack);
+  const std::vector<NetTask> ranked = ranked_tasks(tasks);
+  const std::string path = study.paths.outcomes(lesioned.net, layer);
+  const auto is_done = [&](const NetTask& task) {
+    return detail::is_ranked(study.paths.ranking(lesioned.net, layer, task.task), lesion);
+  };
+  if (std::filesystem::exists(path) && std::all_of(ranked.begin(), ranked.end(), is_done)) return;
+  const std::vector<Ranking> rankings = rank_layer(study, lesioned, layer);
+  write_effects(path,
+                detail::evaluate_lesions(study, lesioned, tasks, layer,
+                                         plan_lesions(detail::names_of(ranked), rankings,
+                                                      {.fractions = lesion_fractions(lesion),
+                                                       .random_sets = lesion.random_lesions,
+                                                       .random_fraction = headline_fraction(lesion)},
+                                                      Rng(lesioned.net.seed).stream("random lesions").stream(layer))));
 }
 
 }  // namespace fusiform

@@ -12,6 +12,53 @@
 
 namespace fusiform {
 
+/// The sections of one net.
+[[nodiscard]] inline nlohmann::ordered_json net_settings_json(const NetSettings& settings) {
+  const auto& [net, train, analyses, decode, lesion, attribute] = settings;
+  return {{"net",
+           {{"tasks", net.tasks},
+            {"arch", net.arch},
+            {"input", net.input},
+            {"branch_after", net.branch_after},
+            {"dropout", net.dropout}}},
+          {"train",
+           {{"epochs", train.epochs},
+            {"batch", train.batch},
+            {"optimizer", train.optimizer},
+            {"learning_rate", train.learning_rate},
+            {"momentum", train.momentum},
+            {"weight_decay", train.weight_decay},
+            {"schedule", train.schedule},
+            {"step_size", train.step_size},
+            {"patience", train.patience},
+            {"factor", train.factor},
+            {"resize", settings.resize()},
+            {"grayscale", train.grayscale},
+            {"flip", train.flip},
+            {"init_from", train.init_from},
+            {"reset_head", train.reset_head},
+            {"freeze", train.freeze},
+            {"learning_rates", train.learning_rates}}},
+          {"analyses", analyses},
+          {"decode",
+           {{"layers", decode.layers},
+            {"images_per_class", decode.images_per_class},
+            {"folds", decode.folds},
+            {"c", decode.c},
+            {"max_features", decode.max_features}}},
+          {"lesion",
+           {{"layers", lesion.layers},
+            {"fraction", lesion.fraction},
+            {"group", lesion.group},
+            {"images", lesion.images},
+            {"selection", lesion.selection},
+            {"kind", lesion.kind},
+            {"fractions", lesion.fractions},
+            {"random_lesions", lesion.random_lesions},
+            {"random_classes", lesion.random_classes}}},
+          {"attribute", {{"images", attribute.images}, {"conductance_steps", attribute.conductance_steps}}}};
+}
+
 /// All settings of a study, defaults included.
 [[nodiscard]] inline nlohmann::ordered_json to_json(const StudyConfig& config) {
   nlohmann::ordered_json json{{"name", config.name}, {"seeds", config.seeds}};
@@ -24,29 +71,18 @@ namespace fusiform {
                             {"min_images", task.min_images},
                             {"train_per_class", task.train_per_class},
                             {"test_per_class", task.test_per_class},
-                            {"test_fraction", task.test_fraction}});
-  json["net"] = {{"arch", config.net.arch},
-                 {"input", config.net.input},
-                 {"branch_after", config.net.branch_after},
-                 {"dropout", config.net.dropout}};
-  json["train"] = {{"epochs", config.train.epochs},
-                   {"batch", config.train.batch},
-                   {"optimizer", config.train.optimizer},
-                   {"learning_rate", config.train.learning_rate},
-                   {"momentum", config.train.momentum},
-                   {"weight_decay", config.train.weight_decay},
-                   {"schedule", config.train.schedule},
-                   {"step_size", config.train.step_size},
-                   {"patience", config.train.patience},
-                   {"factor", config.train.factor},
-                   {"resize", config.resize()},
-                   {"grayscale", config.train.grayscale},
-                   {"flip", config.train.flip}};
-  json["lesion"] = {{"layers", config.lesion.layers},       {"fraction", config.lesion.fraction},
-                    {"group", config.lesion.group},         {"images", config.lesion.images},
-                    {"selection", config.lesion.selection}, {"kind", config.lesion.kind},
-                    {"fractions", config.lesion.fractions}, {"random_lesions", config.lesion.random_lesions}};
+                            {"test_fraction", task.test_fraction},
+                            {"inverted", task.inverted},
+                            {"one_category", task.one_category},
+                            {"held_out_classes", task.held_out_classes},
+                            {"classes_of", task.classes_of}});
+  json.update(net_settings_json(config));
   json["statistics"] = {{"replicates", config.statistics.replicates}, {"level", config.statistics.level}};
+  json["variants"] = nlohmann::ordered_json::object();
+  for (const VariantConfig& variant : config.variants) {
+    json["variants"][variant.name] = net_settings_json(variant);
+    json["variants"][variant.name]["seeds"] = variant.seeds;
+  }
   return json;
 }
 

@@ -25,12 +25,25 @@ namespace detail {
   return interval.is_null() ? no_value : interval_text(number_or_nan(interval.at("estimate")), ends_of(interval));
 }
 
-/// The layers of one seed, in the order of the study.
-[[nodiscard]] inline std::vector<Json> layers_of(const Json& summary, const Json& seed) {
+/// The lesioned layers of one net, in the order of the study.
+[[nodiscard]] inline std::vector<Json> layers_of(const Json& summary, const Json& net) {
   std::vector<Json> layers;
   for (const Json& layer : summary.at("layers"))
-    if (layer.at("seed") == seed) layers.push_back(layer);
+    if (layer.at("net") == net.at("net") && layer.at("seed") == net.at("seed")) layers.push_back(layer);
   return layers;
+}
+
+/// The net of an entry of the summary.
+[[nodiscard]] inline StudyNet net_of(const Json& entry) {
+  return {entry.at("net").get<std::string>(), entry.at("seed").get<std::uint64_t>(), nullptr};
+}
+
+/// Nets that were lesioned.
+[[nodiscard]] inline std::vector<Json> lesioned_nets(const Json& summary) {
+  std::vector<Json> nets;
+  for (const Json& net : summary.at("nets"))
+    if (!layers_of(summary, net).empty()) nets.push_back(net);
+  return nets;
 }
 
 /// One sentence about the last layer: what the lesion of each task's units did to that task and to the others.
@@ -71,7 +84,12 @@ inline void add_result(HtmlPage& page, const Json& summary) {
     numbers.push_back({task.at("name").get<std::string>() + ", top-1", percent_text(task.at("top1").get<double>()),
                        "chance " + percent_text(task.at("chance_top1").get<double>()) + ", top-5 " +
                            percent_text(task.at("top5").get<double>())});
-  const std::vector<Json> layers = layers_of(summary, summary.at("nets")[0].at("seed"));
+  const std::vector<Json> nets = lesioned_nets(summary);
+  if (nets.empty()) {
+    page.headlines(numbers);
+    return;
+  }
+  const std::vector<Json> layers = layers_of(summary, nets.front());
   const Json& last = layers.back();
   if (!last.at("segregation").is_null() && !last.at("segregation").at("index").is_null()) {
     const Json& index = last.at("segregation").at("index");
@@ -87,8 +105,10 @@ inline void add_result(HtmlPage& page, const Json& summary) {
         page.note(text("The ranking of ", layer.at("layer").get<std::string>(), " for ",
                        ranking.at("task").get<std::string>(), " saw images of ", ranking.at("classes_covered").dump(),
                        " of ", ranking.at("classes").dump(), " classes only."));
-  if (summary.at("nets").size() < 3)
-    page.note(text("One trained net is one sample: ", summary.at("nets").size(),
+  const auto main_nets = std::count_if(summary.at("nets").begin(), summary.at("nets").end(),
+                                       [](const Json& net) { return net.at("net") == ""; });
+  if (main_nets < 3)
+    page.note(text("One trained net is one sample: ", main_nets,
                    " net(s) were trained here. The intervals cover images and classes, not nets; for a statement about "
                    "the architecture train several seeds."));
 }
@@ -99,16 +119,17 @@ inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& sum
   for (const Json& task : summary.at("tasks"))
     table.add({task.at("name").get<std::string>(), task.at("classes").dump(), task.at("train_images").dump(),
                task.at("test_images").dump(), percent_text(task.at("chance_top1").get<double>()),
-               percent_text(task.at("top1").get<double>()), percent_text(task.at("top5").get<double>())});
+               percent_text(number_or_nan(task.at("top1"))), percent_text(number_or_nan(task.at("top5")))});
   page.table(table, summary.at("nets").size() > 1 ? "The tasks; accuracies of the intact nets, means over seeds."
                                                   : "The tasks; accuracies of the intact net on test images.");
-  const std::vector<std::string> tasks = names_of(summary.at("tasks"), "name");
   for (const Json& net : summary.at("nets")) {
-    const auto seed = net.at("seed").get<std::uint64_t>();
-    const CsvTable log = read_csv(study.paths.training_log(seed));
+    const CsvTable log = read_csv(study.paths.training_log(net_of(net)));
     if (log.rows.size() < 2) continue;
-    page.figure(write_figure(training_figure(text("training_seed", seed), log, tasks), study.paths.figures()),
-                text("Training of seed ", seed, ": loss and test accuracy by epoch; epoch 0 is the untrained net."));
+    page.figure(write_figure(training_figure("training_" + StudyPaths::name_of(net_of(net)), log,
+                                             names_of(net.at("tasks"), "name")),
+                             study.paths.figures()),
+                text("Training of ", net_of(net).title(),
+                     ": loss and test accuracy by epoch; epoch 0 is the net before training."));
   }
 }
 
@@ -116,16 +137,16 @@ inline void add_lesions(HtmlPage& page, const StudyContext& study, const Json& s
   const double fraction = summary.at("headline_fraction").get<double>();
   const std::string level = text(summary.at("level").get<double>() * 100, " % intervals, hierarchical bootstrap, ",
                                  summary.at("replicates").dump(), " replicates");
-  for (const Json& net : summary.at("nets")) {
-    const auto seed = net.at("seed").get<std::uint64_t>();
-    const std::string suffix = text("_seed", seed);
-    const std::vector<Json> layers = layers_of(summary, net.at("seed"));
+  const std::vector<Json> nets = lesioned_nets(summary);
+  for (const Json& net : nets) {
+    const std::string suffix = "_" + StudyPaths::name_of(net_of(net));
+    const std::vector<Json> layers = layers_of(summary, net);
     const Json& last = layers.back();
     const bool several_tasks = last.at("rankings").size() > 1;
     const auto draw = [&](const Figure& figure, const std::string& caption) {
       page.figure(write_figure(figure, study.paths.figures()), caption);
     };
-    page.section(summary.at("nets").size() > 1 ? text("Lesions, seed ", seed) : "Lesions");
+    page.section(nets.size() > 1 ? "Lesions, " + net_of(net).title() : "Lesions");
     draw(lesion_curves_figure("lesion_curves" + suffix, layers),
          "Performance left, 1 - d, after lesions of the best units of each layer. Colour: the task that is tested; "
          "line: the task that the units were ranked for. " +
@@ -149,21 +170,21 @@ inline void add_lesions(HtmlPage& page, const StudyContext& study, const Json& s
 inline void add_tables(HtmlPage& page, const Json& summary) {
   page.section("All layers");
   const double fraction = summary.at("headline_fraction").get<double>();
-  Table drops{{"seed", "layer", "units ranked for", "tested on", "top-1 intact", "top-1 lesioned", "drop"}, {}};
-  Table indices{{"seed", "layer", "units", "segregation index", "p", "shared units", "by chance"}, {}};
+  Table drops{{"net", "layer", "units ranked for", "tested on", "top-1 intact", "top-1 lesioned", "drop"}, {}};
+  Table indices{{"net", "layer", "units", "segregation index", "p", "shared units", "by chance"}, {}};
   for (const Json& layer : summary.at("layers")) {
-    const std::string seed = layer.at("seed").dump();
+    const std::string net = net_of(layer).title();
     const auto name = layer.at("layer").get<std::string>();
     for (const Json& ranking : layer.at("rankings"))
       for (const Json& effect : layer.at("effects"))
         if (const Json* lesion = find_lesion(effect, ranking.at("task").get<std::string>(), fraction))
-          drops.add({seed, name, ranking.at("task").get<std::string>(), effect.at("task").get<std::string>(),
+          drops.add({net, name, ranking.at("task").get<std::string>(), effect.at("task").get<std::string>(),
                      percent_text(number_or_nan(effect.at("top1").at("estimate"))), percent_of(lesion->at("top1")),
                      percent_of(lesion->at("drop"))});
     const Json& segregation = layer.at("segregation");
     if (segregation.is_null()) continue;
     const Json& overlap = layer.at("overlap")[0];
-    indices.add({seed, name, layer.at("units").dump(), number_of(segregation.at("index")),
+    indices.add({net, name, layer.at("units").dump(), number_of(segregation.at("index")),
                  p_text(number_or_nan(segregation.at("p"))),
                  overlap.at("common").dump() + " / " + overlap.at("set_size").dump(),
                  number_text(overlap.at("expected_by_chance").get<double>(), 1)});

@@ -10,6 +10,7 @@
 #include <fusiform/io/atomic_file.hpp>
 #include <fusiform/io/file.hpp>
 #include <fusiform/study/config_check.hpp>
+#include <fusiform/study/controls.hpp>
 #include <fusiform/study/folder_lock.hpp>
 #include <fusiform/study/images.hpp>
 #include <fusiform/study/lesioning.hpp>
@@ -23,10 +24,23 @@ namespace fusiform {
 
 namespace detail {
 
-/// Settings whose change does not touch stored results: more or fewer seeds, other intervals.
-[[nodiscard]] inline nlohmann::ordered_json binding_settings(nlohmann::ordered_json settings) {
-  settings.erase("seeds");
+/// Settings whose change does not touch stored results: more or fewer seeds, other intervals, more or fewer analyses
+/// and controls; a variant that only one of the two has.
+[[nodiscard]] inline nlohmann::ordered_json binding_settings(nlohmann::ordered_json settings,
+                                                             const nlohmann::ordered_json& other) {
   settings.erase("statistics");
+  const auto free_of_choices = [](nlohmann::ordered_json& net) {
+    for (const char* key : {"seeds", "analyses"}) net.erase(key);
+    if (net.contains("lesion")) net["lesion"].erase("random_classes");
+  };
+  free_of_choices(settings);
+  nlohmann::ordered_json variants = nlohmann::ordered_json::object();
+  for (auto& [name, variant] : settings["variants"].items()) {
+    if (!other.contains("variants") || !other["variants"].contains(name)) continue;
+    free_of_choices(variant);
+    variants[name] = variant;
+  }
+  settings["variants"] = std::move(variants);
   return settings;
 }
 
@@ -41,8 +55,8 @@ inline void claim_folder(const StudyContext& study) {
     } catch (const nlohmann::json::exception& problem) {
       throw FileError(path, text("expected the settings of a study: ", problem.what()));
     }
-    const auto before = binding_settings(stored).flatten();
-    const auto now = binding_settings(settings).flatten();
+    const auto before = binding_settings(stored, settings).flatten();
+    const auto now = binding_settings(settings, stored).flatten();
     const auto refuse_if_other = [&](const std::string& key) {
       const std::string was = before.contains(key) ? before[key].dump() : "not there";
       const std::string is = now.contains(key) ? now[key].dump() : "not there";
@@ -56,21 +70,48 @@ inline void claim_folder(const StudyContext& study) {
   write_file_atomically(path, settings.dump(2) + "\n");
 }
 
-/// Throws ConfigError unless the net can be built and, if a stage up to `last` lesions it, has the layers for that.
-inline void check_net(const StudyConfig& config, const std::vector<ClassInfo>& classes, StudyStage last) {
-  const StudyNetwork network = build<float, Cpu>(study_plan(config, classes));
-  if (last >= StudyStage::rank || !config.lesion.layers.empty()) (void)lesioned_layers(config, network);
+/// Throws ConfigError unless every net can be built and, if a stage up to `last` lesions it, has the layers for that.
+inline void check_nets(const StudyConfig& config, const std::vector<ClassInfo>& classes, StudyStage last) {
+  for (const StudyNet& net : study_nets(config)) {
+    const NetSettings& settings = *net.settings;
+    const std::vector<NetTask> tasks = net_tasks(settings.net, config.tasks, classes);
+    const StudyNetwork network = build<float, Cpu>(net_plan(settings.net, tasks));
+    if (settings.does("lesion") && (last >= StudyStage::rank || !settings.lesion.layers.empty()))
+      (void)lesioned_layers(settings.lesion, network);
+    const auto trained = static_cast<Index>(ranked_tasks(tasks).size());
+    if (settings.lesion.random_classes > 0 && settings.does("lesion"))
+      require_setting(network.heads().size() == 1 && trained > 1, text("net '", net.variant, "', random_classes"),
+                      "one classifier for at least two tasks",
+                      text(network.heads().size(), " classifiers, ", trained, " tasks"));
+  }
+}
+
+/// Stages of one net up to `last`.
+inline void run_net(StudyContext& study, const ImagePack& pack, const StudyNet& net, StudyStage last) {
+  const StudyNetwork network = train_network(study, pack, net);
+  if (last == StudyStage::train) return;
+  const LesionedNet lesioned{net, network, pack};
+  if (last >= StudyStage::lesion) evaluate_intact(study, lesioned);
+  if (!net.settings->does("lesion")) return;
+  for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {
+    if (last == StudyStage::rank) {
+      (void)rank_layer(study, lesioned, layer);
+    } else {
+      lesion_layer(study, lesioned, layer);
+      run_controls(study, lesioned, layer);
+    }
+  }
 }
 
 }  // namespace detail
 
-/// Runs the stages up to `last` for every seed. Throws FileError, ConfigError or NumericError; what was finished
+/// Runs the stages up to `last` for every net. Throws FileError, ConfigError or NumericError; what was finished
 /// before stays.
 inline void run_study(StudyContext& study, StudyStage last = StudyStage::report) {
   check(study.config);
   // What cannot work fails here: before the folder belongs to these settings, and before hours of training.
-  const ImageSet images = open_tasks(study.config);
-  detail::check_net(study.config, images.manifest.classes, last);
+  const StudyImages images = open_tasks(study.config);
+  detail::check_nets(study.config, images.tasks.manifest.classes, last);
   study.paths.create();
   const FolderLock lock(study.paths.root());
   remove_temporaries(study.paths.root());
@@ -78,17 +119,8 @@ inline void run_study(StudyContext& study, StudyStage last = StudyStage::report)
   const std::string started = utc_now();
   prepare_images(study, images);
   if (last == StudyStage::pack) return;
-  const ImagePack pack(study.paths.images());
-  for (const std::uint64_t seed : study.config.seeds) {
-    StudyNetwork network = train_network(study, pack, seed);
-    if (last == StudyStage::train) continue;
-    for (const std::string& layer : lesioned_layers(study.config, network)) {
-      if (last == StudyStage::rank)
-        (void)rank_layer(study, network, pack, layer, seed);
-      else
-        lesion_layer(study, network, pack, layer, seed);
-    }
-  }
+  const ImagePack pack(study.paths.tasks().pack);
+  for (const StudyNet& net : study_nets(study.config)) detail::run_net(study, pack, net, last);
   if (last == StudyStage::train || last == StudyStage::rank) return;
   const nlohmann::ordered_json summary = summarize(study, pack);
   write_file_atomically(study.paths.summary(), summary.dump(2) + "\n");

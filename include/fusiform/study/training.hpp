@@ -2,6 +2,7 @@
 /// Second stage: train one net per seed. A checkpoint after every epoch; a killed training goes on from there and ends
 /// with the same bits as an undisturbed one.
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -20,33 +21,21 @@
 
 namespace fusiform {
 
-/// The layers of the study's net. Throws ConfigError for an unknown architecture or layer to branch after.
-[[nodiscard]] inline NetworkPlan study_plan(const StudyConfig& config, const std::vector<ClassInfo>& classes) {
-  NetOptions options{.image = Shape{config.net.input, config.net.input, 3}, .dropout = config.net.dropout};
-  if (config.net.branch_after.empty()) {
-    options.heads = {{"", static_cast<Index>(classes.size())}};
-  } else {
-    for (const TaskClasses& task : task_classes(classes)) options.heads.push_back({task.task, task.count});
-    options.branch_after = config.net.branch_after;
-  }
-  return plan_network(config.net.arch, options);
-}
-
-/// The study's net with starting values for this seed.
-[[nodiscard]] inline StudyNetwork initial_network(const StudyConfig& config, const std::vector<ClassInfo>& classes,
-                                                  std::uint64_t seed) {
-  return build_initialized<float, Cpu>(study_plan(config, classes), Rng(seed).stream("initialisation"));
+/// The layers of one net. Throws ConfigError for an unknown architecture or layer to branch after.
+[[nodiscard]] inline NetworkPlan net_plan(const NetConfig& net, const std::vector<NetTask>& tasks) {
+  NetOptions options{.image = Shape{net.input, net.input, 3}, .heads = net_heads(net, tasks), .dropout = net.dropout};
+  // A single task has nothing to branch from.
+  if (options.heads.size() > 1) options.branch_after = net.branch_after;
+  return plan_network(net.arch, options);
 }
 
 /// Top-1, top-5 and loss of every task on its test images.
-[[nodiscard]] inline std::vector<TaskScore> score_tasks(const StudyConfig& config, const StudyNetwork& network,
-                                                        const ImagePack& pack) {
+[[nodiscard]] inline std::vector<TaskScore> score_tasks(const NetConfig& net, const StudyNetwork& network,
+                                                        const ImagePack& pack, const std::vector<NetTask>& tasks) {
   std::vector<TaskScore> scores;
-  for (const TaskClasses& task : task_classes(pack.classes())) {
-    const TaskHead head = task_head(network, task);
-    const auto images = labelled_images<float>(pack, pack.select(task.task, Split::test), evaluation_transform(config),
-                                               head.first_class);
-    const Outcomes<float> outcomes = evaluate(network, head.node, images);
+  for (const NetTask& task : tasks) {
+    const auto images = task_input(net, pack, task, task_images(pack.manifest(), task, Split::test));
+    const Outcomes<float> outcomes = evaluate(network, task_head(network, task), images);
     scores.push_back({task.task, outcomes.count(), outcomes.mean_loss(), outcomes.top1(), outcomes.top5()});
   }
   return scores;
@@ -69,76 +58,108 @@ namespace detail {
                                                             .factor = train.factor});
 }
 
-/// One loader over the union of tasks, or one per branch.
-[[nodiscard]] inline std::vector<std::unique_ptr<Loader<float>>> make_loaders(const StudyConfig& config,
-                                                                              const ImagePack& pack,
-                                                                              std::uint64_t seed) {
-  std::vector<std::string> names = {""};
-  if (!config.net.branch_after.empty()) names = pack.tasks();
-  std::vector<std::unique_ptr<Loader<float>>> loaders;
-  for (const std::string& name : names)
-    loaders.push_back(std::make_unique<Loader<float>>(pack, pack.select(name, Split::train),
-                                                      LoaderOptions{.batch = config.train.batch,
-                                                                    .shuffle = true,
-                                                                    .transform = {.crop = config.net.input,
-                                                                                  .random_crop = true,
-                                                                                  .flip = config.train.flip,
-                                                                                  .grayscale = config.train.grayscale},
-                                                                    .rng = Rng(seed).stream("loader").stream(name)}));
-  return loaders;
+/// Trained tasks stand first.
+[[nodiscard]] inline std::size_t trained_count(const std::vector<NetTask>& tasks) {
+  return static_cast<std::size_t>(
+      std::count_if(tasks.begin(), tasks.end(), [](const NetTask& task) { return task.is_trained(); }));
 }
 
-[[nodiscard]] inline std::vector<TrainStream<float>> make_streams(
-    const StudyNetwork& network, const ImagePack& pack, const std::vector<std::unique_ptr<Loader<float>>>& loaders) {
-  std::vector<TrainStream<float>> streams;
-  const std::vector<TaskClasses> tasks = task_classes(pack.classes());
-  if (loaders.size() == 1) return {{"", network.heads().front(), 0, loaders.front().get()}};
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const TaskHead head = task_head(network, tasks[i]);
-    streams.push_back({tasks[i].task, head.node, head.first_class, loaders[i].get()});
+/// One group of tasks for the shared classifier, or one for each branch.
+[[nodiscard]] inline std::vector<std::vector<NetTask>> training_groups(const NetConfig& net,
+                                                                       const std::vector<NetTask>& tasks) {
+  std::vector<std::vector<NetTask>> groups;
+  for (const NetTask& task : tasks) {
+    if (!task.is_trained()) continue;
+    if (groups.empty() || !net.branch_after.empty()) groups.emplace_back();
+    groups.back().push_back(task);
   }
-  return streams;
+  return groups;
+}
+
+/// Outputs of several tasks of one head in one table.
+[[nodiscard]] inline std::vector<Index> joint_outputs(const std::vector<NetTask>& tasks) {
+  std::vector<Index> outputs(tasks.front().outputs.size(), no_output);
+  for (const NetTask& task : tasks)
+    for (std::size_t label = 0; label < outputs.size(); ++label)
+      outputs[label] = std::max(outputs[label], task.outputs[label]);
+  return outputs;
+}
+
+/// One stream of batches for each group, and what it needs to live.
+struct TrainingInput {
+  std::vector<std::unique_ptr<Loader<float>>> loaders;
+  std::vector<TrainStream<float>> streams;
+};
+
+[[nodiscard]] inline TrainingInput training_input(const StudyNet& net, const StudyNetwork& network,
+                                                  const ImagePack& pack, const std::vector<NetTask>& tasks) {
+  TrainingInput input;
+  const NetSettings& settings = *net.settings;
+  for (const std::vector<NetTask>& group : training_groups(settings.net, tasks)) {
+    NetTask joint = group.front();
+    joint.outputs = joint_outputs(group);
+    const std::string name = settings.net.branch_after.empty() ? "" : joint.task;
+    input.loaders.push_back(
+        std::make_unique<Loader<float>>(pack, task_images(pack.manifest(), joint, Split::train),
+                                        LoaderOptions{.batch = settings.train.batch,
+                                                      .shuffle = true,
+                                                      .transform = {.crop = settings.net.input,
+                                                                    .random_crop = true,
+                                                                    .flip = settings.train.flip,
+                                                                    .grayscale = settings.train.grayscale},
+                                                      .rng = Rng(net.seed).stream("loader").stream(name)}));
+    input.streams.push_back({name, task_head(network, joint), input.loaders.back().get(), joint.outputs});
+  }
+  return input;
 }
 
 }  // namespace detail
 
+/// The net with its starting values: random ones of its seed.
+[[nodiscard]] inline StudyNetwork initial_network(const StudyNet& net, const std::vector<NetTask>& tasks) {
+  return build_initialized<float, Cpu>(net_plan(net.settings->net, tasks), Rng(net.seed).stream("initialisation"));
+}
+
 /// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net.
 /// Throws NumericError if the loss leaves the numbers, in a step or on the test images; the checkpoint of the epoch
 /// before stays.
-[[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, std::uint64_t seed) {
-  const StudyConfig& config = study.config;
-  StudyNetwork network = initial_network(config, pack.classes(), seed);
-  const auto loaders = detail::make_loaders(config, pack, seed);
+[[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, const StudyNet& net) {
+  const NetSettings& settings = *net.settings;
+  const std::vector<NetTask> tasks = net_tasks(study, net, pack);
+  StudyNetwork network = initial_network(net, tasks);
+  detail::TrainingInput input = detail::training_input(net, network, pack, tasks);
   std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
-  for (std::size_t i = 0; i < loaders.size(); ++i) optimizers.push_back(detail::make_optimizer(config.train));
-  Trainer<float> trainer(network, detail::make_streams(network, pack, loaders), std::move(optimizers),
-                         Rng(seed).stream("training"));
-  const auto schedule = detail::make_schedule(config.train);
-  const std::string path = study.paths.checkpoint(seed);
+  for (std::size_t i = 0; i < input.streams.size(); ++i) optimizers.push_back(detail::make_optimizer(settings.train));
+  Trainer<float> trainer(network, input.streams, std::move(optimizers), Rng(net.seed).stream("training"));
+  const auto schedule = detail::make_schedule(settings.train);
+  const std::string path = study.paths.checkpoint(net);
+  const auto score = [&] { return score_tasks(settings.net, network, pack, tasks); };
   Index finished = 0;
   if (std::filesystem::exists(path)) finished = load_training(path, network, trainer.optimizers(), *schedule).epoch;
-  TrainingLog log = TrainingLog::resume(study.paths.training_log(seed), finished, pack.tasks());
-  if (finished == 0) log.add({}, score_tasks(config, network, pack));
-  for (Index epoch = finished + 1; epoch <= config.train.epochs; ++epoch) {
-    study.progress.start(text("seed ", seed, ", epoch ", epoch, "/", config.train.epochs), "images");
+  std::vector<std::string> names;
+  for (const NetTask& task : tasks) names.push_back(task.task);
+  TrainingLog log = TrainingLog::resume(study.paths.training_log(net), finished, names);
+  if (finished == 0) log.add({}, score());
+  for (Index epoch = finished + 1; epoch <= settings.train.epochs; ++epoch) {
+    study.progress.start(text(net.title(), ", epoch ", epoch, "/", settings.train.epochs), "images");
     const EpochReport report = trainer.run_epoch(epoch, schedule->learning_rate(), [&](const StepReport& step) {
       study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
     });
-    const std::vector<TaskScore> scores = score_tasks(config, network, pack);
-    if (!std::isfinite(mean_loss(scores)))
-      throw NumericError(text("training: after the last step of epoch ", epoch,
-                              ": expected a finite loss on the test images, got ", mean_loss(scores),
-                              " at learning rate ", schedule->learning_rate(),
-                              "; a smaller learning rate usually helps"));
-    schedule->end_epoch(mean_loss(scores));
+    const std::vector<TaskScore> scores = score();
+    const double watched = mean_loss(scores, detail::trained_count(tasks));
+    if (!std::isfinite(watched))
+      throw NumericError(text("training: ", net.title(), ": after the last step of epoch ", epoch,
+                              ": expected a finite loss on the test images, got ", watched, " at learning rate ",
+                              schedule->learning_rate(), "; a smaller learning rate usually helps"));
+    schedule->end_epoch(watched);
     log.add(report, scores);
     log.write();
-    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = epoch, .seed = seed});
+    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = epoch, .seed = net.seed});
     study.progress.finish(describe(report, scores));
   }
-  if (config.train.epochs == 0) {  // the untrained net is a result too
+  if (settings.train.epochs == 0) {  // the untrained net is a result too
     log.write();
-    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = 0, .seed = seed});
+    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = 0, .seed = net.seed});
   }
   return network;
 }

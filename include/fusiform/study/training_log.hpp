@@ -2,6 +2,7 @@
 /// The table of epochs: losses and accuracies in training and on every task's test images.
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,11 @@ struct TaskScore {
   double top5 = 0;
 };
 
-/// Mean over all images of all tasks: what a plateau schedule watches.
-[[nodiscard]] inline double mean_loss(const std::vector<TaskScore>& scores) {
+/// Mean over all images of the first `tasks` tasks, the trained ones: what a plateau schedule watches.
+[[nodiscard]] inline double mean_loss(const std::vector<TaskScore>& scores, std::size_t tasks) {
   double sum = 0;
   Index images = 0;
-  for (const TaskScore& score : scores) {
+  for (const TaskScore& score : std::span(scores).first(tasks)) {
     sum += score.loss * static_cast<double>(score.images);
     images += score.images;
   }

@@ -18,10 +18,10 @@ namespace fusiform {
 /// Where batches come from and which head they train.
 template <Scalar T>
 struct TrainStream {
-  std::string name;              ///< of the task; "" for the union of tasks
-  NodeId head = 0;               ///< the classifier
-  Index first_class = 0;         ///< class of the head's output 0: subtracted from the loader's labels
-  Loader<T>* batches = nullptr;  ///< not owned
+  std::string name;                 ///< of the task; "" for the union of tasks
+  NodeId head = 0;                  ///< the classifier
+  Loader<T>* batches = nullptr;     ///< not owned
+  std::vector<Index> outputs = {};  ///< for each class of the loader, the head's output; empty: its number
 };
 
 /// What one epoch of training did. Losses are means over images, in nats.
@@ -106,7 +106,8 @@ class Trainer {
   const Outcomes<T>& train_batch(std::size_t s, const Batch<T>& batch, Index epoch, Index step, double learning_rate) {
     const TrainStream<T>& stream = streams_[s];
     labels_.clear();
-    for (const Index label : batch.labels) labels_.push_back(label - stream.first_class);
+    for (const Index label : batch.labels)
+      labels_.push_back(stream.outputs.empty() ? label : stream.outputs[static_cast<std::size_t>(label)]);
     const Rng rng = rng_.stream(static_cast<std::uint64_t>(epoch)).stream(static_cast<std::uint64_t>(step)).stream(s);
     const View<const T, Cpu> logits =
         network_.forward(batch.images, stream.head, activations_, {.mode = Mode::train, .rng = rng});
