@@ -26,7 +26,7 @@ int main(int argc, char** argv) try {
                         {.batch = 32, .shuffle = true, .transform = augmented, .rng = rng.stream("batches")});
   std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
   optimizers.push_back(std::make_unique<Sgd<float, Cpu>>(SgdOptions{.momentum = 0.9, .weight_decay = 1e-4}));
-  Trainer<float> trainer(net, {{"", head, 0, &batches}}, std::move(optimizers), rng.stream("training"));
+  Trainer<float> trainer(net, {{"", head, &batches}}, std::move(optimizers), rng.stream("training"));
   for (Index epoch = 1; epoch <= 20; ++epoch)
     std::printf("epoch %ld: loss %.3f\n", static_cast<long>(epoch), trainer.run_epoch(epoch, 0.01).loss);
 

@@ -29,7 +29,7 @@ void train(const ImagePack& pack, Index classes, const char* name, ConvAlgorithm
                          .rng = rng.stream("batches")});
   std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
   optimizers.push_back(std::make_unique<Sgd<float, Cpu>>(SgdOptions{.momentum = 0.9, .weight_decay = 1e-4}));
-  Trainer<float> trainer(net, {{"", net.heads().front(), 0, &batches}}, std::move(optimizers), rng.stream("training"));
+  Trainer<float> trainer(net, {{"", net.heads().front(), &batches}}, std::move(optimizers), rng.stream("training"));
   std::printf("%-14s seed %llu:", name, static_cast<unsigned long long>(seed));
   for (Index epoch = 1; epoch <= epochs; ++epoch) {
     std::printf(" %.3f", trainer.run_epoch(epoch, 0.01).loss);

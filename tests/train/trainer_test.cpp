@@ -79,7 +79,7 @@ std::vector<float> train_shared(const ImagePack& pack, int threads, Index worker
   set_thread_count(threads);
   Network<float, Cpu> network = shared_net();
   Loader<float> loader(pack, pack.select("", Split::train), loader_options(workers));
-  Trainer<float> trainer(network, {{"", network.heads().front(), 0, &loader}}, sgd(1), Rng(1).stream("training"));
+  Trainer<float> trainer(network, {{"", network.heads().front(), &loader}}, sgd(1), Rng(1).stream("training"));
   for (Index epoch = 1; epoch <= 2; ++epoch) (void)trainer.run_epoch(epoch, 0.05);
   return all_parameters(network);
 }
@@ -91,7 +91,7 @@ TEST_CASE("a net learns colours") {
   Network<float, Cpu> network = shared_net();
   const NodeId head = network.heads().front();
   Loader<float> loader(colour.pack, colour.pack.select("", Split::train), loader_options());
-  Trainer<float> trainer(network, {{"", head, 0, &loader}}, sgd(1), Rng(1));
+  Trainer<float> trainer(network, {{"", head, &loader}}, sgd(1), Rng(1));
   EpochReport first = trainer.run_epoch(1, 0.02);
   EpochReport last = first;
   Index steps = 0;
@@ -121,7 +121,7 @@ TEST_CASE("training resumed from a checkpoint ends with the same bits") {
   const auto run = [&](Index first, Index last, bool resume) {
     Network<float, Cpu> network = shared_net();
     Loader<float> loader(colour.pack, colour.pack.select("", Split::train), loader_options());
-    Trainer<float> trainer(network, {{"", network.heads().front(), 0, &loader}}, sgd(1), Rng(1));
+    Trainer<float> trainer(network, {{"", network.heads().front(), &loader}}, sgd(1), Rng(1));
     ReduceOnPlateau schedule({.learning_rate = 0.05, .patience = 0});
     if (resume) CHECK(load_training(path, network, trainer.optimizers(), schedule).epoch == first - 1);
     for (Index epoch = first; epoch <= last; ++epoch) {
@@ -165,7 +165,7 @@ TEST_CASE("a loss that leaves the numbers stops the training and says where") {
   const ColourPack colour;
   Network<float, Cpu> network = shared_net();
   Loader<float> loader(colour.pack, colour.pack.select("", Split::train), loader_options());
-  Trainer<float> trainer(network, {{"", network.heads().front(), 0, &loader}}, sgd(1), Rng(1));
+  Trainer<float> trainer(network, {{"", network.heads().front(), &loader}}, sgd(1), Rng(1));
   try {
     for (Index epoch = 1; epoch <= 50; ++epoch) (void)trainer.run_epoch(epoch, 1e30);
     FAIL("no error");
