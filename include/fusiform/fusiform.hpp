@@ -1,6 +1,7 @@
 #pragma once
 /// The whole library except what needs other libraries (image files, reports, studies).
 
+#include <fusiform/analysis/across_nets.hpp>
 #include <fusiform/analysis/bca_interval.hpp>
 #include <fusiform/analysis/bootstrap.hpp>
 #include <fusiform/analysis/distributions.hpp>
@@ -8,11 +9,15 @@
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
+#include <fusiform/analysis/matched_images.hpp>
 #include <fusiform/analysis/multiple_testing.hpp>
 #include <fusiform/analysis/null_distribution.hpp>
+#include <fusiform/analysis/random_classes.hpp>
+#include <fusiform/analysis/random_effects.hpp>
 #include <fusiform/analysis/ranking.hpp>
 #include <fusiform/analysis/resampled.hpp>
 #include <fusiform/analysis/segregation.hpp>
+#include <fusiform/analysis/segregation_difference.hpp>
 #include <fusiform/analysis/selection.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/core/device.hpp>
