@@ -19,8 +19,10 @@ template <Scalar T, Device D>
 struct Parameter {
   std::string name;  ///< PyTorch's: "weight", "bias", "running_mean"
   Tensor<T, D> value;
-  Tensor<T, D> gradient;  ///< same shape as `value`; empty if not learned
+  Tensor<T, D> gradient;  ///< same shape as `value`; empty if recorded or frozen
   ParameterLayout layout = ParameterLayout::plain;
+  double rate_factor = 1;  ///< times the learning rate of a step; see set_rate_factor
+  bool frozen = false;     ///< `value` stays as it is and `gradient` is empty; see Network::set_frozen
 
   /// A tensor that the optimiser changes.
   [[nodiscard]] static Parameter learned(std::string name, const Shape& shape,
@@ -33,7 +35,18 @@ struct Parameter {
     return {std::move(name), Tensor<T, D>(shape), Tensor<T, D>(), ParameterLayout::plain};
   }
 
-  [[nodiscard]] bool is_learned() const noexcept { return gradient.shape() == value.shape(); }
+  /// Not a recorded tensor; optimisers change it unless it is frozen.
+  [[nodiscard]] bool is_learned() const noexcept { return frozen || gradient.shape() == value.shape(); }
+
+  /// Whether it has a gradient and optimisers change it.
+  [[nodiscard]] bool learns() const noexcept { return !frozen && is_learned(); }
+
+  /// The gradient's memory goes with freezing, and comes back, zero, with thawing. Recorded tensors stay as they are.
+  void set_frozen(bool now) {
+    if (!is_learned() || frozen == now) return;
+    frozen = now;
+    gradient = frozen ? Tensor<T, D>() : Tensor<T, D>(value.shape());
+  }
 };
 
 }  // namespace fusiform

@@ -7,12 +7,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
+#include <fusiform/core/nearest_names.hpp>
 #include <fusiform/layers/layer.hpp>
-#include <fusiform/layers/relu.hpp>
 #include <fusiform/nets/activations.hpp>
 #include <fusiform/nets/node.hpp>
 #include <fusiform/nets/pass_plan.hpp>
@@ -60,17 +59,17 @@ class Network {
     nodes_.at(node).alias = std::move(alias);
   }
 
-  /// A node by name or alias. Throws ConfigError that lists the names there are.
+  /// A node by name or alias. Throws ConfigError that lists the names there are, the most similar first.
   [[nodiscard]] NodeId find(std::string_view name) const {
     for (NodeId id = 0; id < nodes_.size(); ++id)
-      if (is_called(nodes_[id], name)) return id;
-    std::string known;
-    for (const Node<T, D>& node : nodes_) known += " " + node.name + (node.alias.empty() ? "" : "=" + node.alias);
-    throw ConfigError(text("network: no layer '", name, "'; expected one of:", known));
+      if (nodes_[id].is_called(name)) return id;
+    std::vector<std::string> known;
+    for (const Node<T, D>& node : nodes_) known.push_back(node.name + (node.alias.empty() ? "" : "=" + node.alias));
+    throw ConfigError(text("network: no layer '", name, "'; expected one of:", nearest_first(name, std::move(known))));
   }
   [[nodiscard]] bool contains(std::string_view name) const noexcept {
     for (const Node<T, D>& node : nodes_)
-      if (is_called(node, name)) return true;
+      if (node.is_called(name)) return true;
     return false;
   }
 
@@ -148,16 +147,18 @@ class Network {
     std::size_t bytes = static_cast<std::size_t>(plan.size * batch) * sizeof(T);
     for (const PassStep& step : plan.steps) {
       const Node<T, D>& node = nodes_[step.node];
-      bytes += node.layer->state_bytes(node.shape.batched(batch), options.mode, options.has_backward());
+      bytes +=
+          node.layer->state_bytes(node.shape.batched(batch), node.mode_in(options.mode), plan.runs_backward[step.node]);
     }
     return bytes;
   }
 
-  /// After a training pass to `target`: batch norms take up the statistics of the batch.
+  /// After a training pass to `target`: batch norms take up the statistics of the batch, unless they are frozen.
   void update_statistics(NodeId target, const Activations<T, D>& activations) {
     require_pass(target, activations);
-    for (const BackwardStep& step : activations.plan().backward_steps)
-      nodes_[step.node].layer->update_statistics(activations.states_[step.node]);
+    for (NodeId id = 1; id < nodes_.size(); ++id)
+      if (activations.plan().is_needed[id] && !nodes_[id].frozen)
+        nodes_[id].layer->update_statistics(activations.states_[id]);
   }
 
   /// After a forward pass to `target` that allows it: overwrites every parameter's gradient (zero where `target` does
@@ -178,6 +179,18 @@ class Network {
     activations.backward_done_ = true;
   }
 
+  /// A frozen layer keeps all its tensors, running statistics too: it always computes as in evaluation (batch norm by
+  /// its running statistics), and backward passes make no gradients for it and stop above the lowest layers that
+  /// learn. Layers without tensors, such as dropout, cannot be frozen (ConfigError). See nets/freeze.hpp.
+  void set_frozen(NodeId id, bool frozen = true) {
+    Node<T, D>& node = nodes_.at(id);
+    if (node.layer == nullptr || node.layer->parameters().empty())
+      throw ConfigError(text("network: expected a layer with weights to freeze, got '", node.name, "'"));
+    for (Parameter<T, D>& parameter : node.layer->parameters()) parameter.set_frozen(frozen);
+    node.frozen = frozen;
+    structure_ = detail::new_structure();  // passes must be planned anew
+  }
+
   /// All learned and recorded tensors, in the order of the nodes.
   [[nodiscard]] std::vector<NamedParameter<T, D>> parameters() {
     std::vector<NamedParameter<T, D>> result;
@@ -187,7 +200,7 @@ class Network {
     return result;
   }
 
-  /// The tensors that an optimiser changes, in the order of the nodes.
+  /// The tensors that optimisers are given, in the order of the nodes: frozen ones too, which they leave alone.
   [[nodiscard]] std::vector<Parameter<T, D>*> learned_parameters() {
     std::vector<Parameter<T, D>*> result;
     for (const NamedParameter<T, D>& named : parameters())
@@ -201,22 +214,9 @@ class Network {
   }
 
  private:
-  static bool is_called(const Node<T, D>& node, std::string_view name) noexcept {
-    return !name.empty() && (node.name == name || node.alias == name);
-  }
-
   [[nodiscard]] PassPlan plan_pass(PassKey key) const {
     std::vector<PassNode> nodes;
-    for (const Node<T, D>& node : nodes_) {
-      PassNode planned{.name = node.name, .inputs = node.inputs, .shape = node.shape, .needs = {}};
-      if (node.layer != nullptr) {
-        const Layer<T, D>& layer = *node.layer;
-        planned.is_relu = typeid(layer) == typeid(Relu<T, D>);  // a class derived from it may compute something else
-        planned.can_end_with_relu = layer.can_end_with_relu();
-        planned.needs = layer.backward_needs();
-      }
-      nodes.push_back(std::move(planned));
-    }
+    for (const Node<T, D>& node : nodes_) nodes.push_back(detail::pass_node(node));
     return detail::PassPlanner(std::move(key), std::move(nodes), storage_alignment / sizeof(T)).run();
   }
 
@@ -241,10 +241,10 @@ class Network {
     node.layer->forward({.inputs = activations.inputs_,
                          .output = activations.planned(activations.plan().value_offsets[step.result], step.node),
                          .state = activations.states_[step.node],
-                         .mode = options.mode,
+                         .mode = node.mode_in(options.mode),
                          .rng = options.rng.stream(std::uint64_t{step.node}),
                          .relu = step.result != step.node,
-                         .backward = activations.plan().key.backward});
+                         .backward = activations.plan().runs_backward[step.node]});
   }
 
   void require_pass(NodeId target, const Activations<T, D>& activations) const {
@@ -282,7 +282,8 @@ class Network {
                                 ? target_gradient
                                 : View<const T, D>(activations.planned(plan.gradient_offsets[step.node], step.node)),
          .input_gradients = activations.input_gradients_,
-         .state = activations.states_[step.node]});
+         .state = activations.states_[step.node],
+         .parameter_gradients = !node.frozen});
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
       if (step.inputs[i].is_summand)
         accumulate(activations.input_gradients_[i],

@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <typeinfo>
 #include <vector>
 
 #include <fusiform/layers/layer.hpp>
+#include <fusiform/layers/relu.hpp>
 #include <fusiform/nets/pass_plan.hpp>
 
 namespace fusiform {
@@ -19,6 +22,13 @@ struct Node {
   std::unique_ptr<Layer<T, D>> layer;  ///< null for the input
   std::vector<NodeId> inputs;          ///< nodes that are read, all of them earlier in the list
   Shape shape;                         ///< of one image's output: (H, W, C) or (features)
+  bool frozen = false;                 ///< does not learn, and runs in evaluation mode; see Network::set_frozen
+
+  [[nodiscard]] bool is_called(std::string_view word) const noexcept {
+    return !word.empty() && (name == word || alias == word);
+  }
+  /// The mode of the layer in a pass of mode `pass`.
+  [[nodiscard]] Mode mode_in(Mode pass) const noexcept { return frozen ? Mode::evaluate : pass; }
 };
 
 /// A learned or recorded tensor of a network under its full name, "features.28.weight".
@@ -35,6 +45,19 @@ namespace detail {
 [[nodiscard]] inline std::uint64_t new_structure() noexcept {
   static std::atomic<std::uint64_t> last{0};
   return ++last;
+}
+
+/// What a plan must know of a node.
+template <Scalar T, Device D>
+[[nodiscard]] PassNode pass_node(const Node<T, D>& node) {
+  PassNode planned{.name = node.name, .inputs = node.inputs, .shape = node.shape, .needs = {}};
+  if (node.layer == nullptr) return planned;
+  const Layer<T, D>& layer = *node.layer;
+  planned.is_relu = typeid(layer) == typeid(Relu<T, D>);  // a class derived from it may compute something else
+  planned.can_end_with_relu = layer.can_end_with_relu();
+  planned.needs = layer.backward_needs();
+  for (const Parameter<T, D>& parameter : layer.parameters()) planned.learns |= parameter.learns();
+  return planned;
 }
 
 }  // namespace detail

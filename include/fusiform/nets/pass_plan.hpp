@@ -39,6 +39,7 @@ struct PassNode {
   bool is_relu = false;
   bool can_end_with_relu = false;
   BackwardNeeds needs;
+  bool learns = false;  ///< has parameters that want a gradient
 };
 
 /// Two passes with equal keys have the same plan, for any batch.
@@ -73,6 +74,8 @@ struct PassPlan {
   std::vector<PassNode> nodes;
   std::vector<PassStep> steps;
   std::vector<BackwardStep> backward_steps;  ///< last node first
+  std::vector<bool> is_needed;               ///< one per node: computed, and the target depends on it
+  std::vector<bool> runs_backward;           ///< one per node: it has a backward step
   std::vector<Index> value_offsets;          ///< one per node
   std::vector<Index> gradient_offsets;       ///< one per node
   Index size = 0;
@@ -96,13 +99,11 @@ class PassPlanner {
 
   PassPlan run() {
     const std::size_t count = plan_.nodes.size();
-    const std::vector<bool> needed = needed_for({plan_.key.target});
+    plan_.is_needed = needed_for({plan_.key.target});
     std::vector<NodeId> wanted = plan_.key.keep;
     wanted.push_back(plan_.key.target);
     plan_steps(needed_for(wanted));
-    if (plan_.key.backward)
-      for (NodeId id = count - 1; id > 0; --id)
-        if (needed[id]) plan_.backward_steps.push_back({id, {}});
+    plan_backward_steps();
     values_.assign(count, none);
     gradients_.assign(count, none);
     plan_values();
@@ -138,6 +139,22 @@ class PassPlanner {
                              "': expected images, or borrowed values of the layers before it, found neither"));
     needed[0] = false;
     return needed;
+  }
+
+  /// The backward pass stops at the lowest layers that learn: nodes below get no gradient, unless it is kept.
+  void plan_backward_steps() {
+    const std::size_t count = plan_.nodes.size();
+    has_gradient_.assign(count, false);
+    plan_.runs_backward.assign(count, false);
+    for (NodeId id = 0; id < count; ++id) {
+      const PassNode& node = plan_.nodes[id];
+      const bool passes_on =
+          std::any_of(node.inputs.begin(), node.inputs.end(), [&](NodeId input) { return has_gradient_[input]; });
+      plan_.runs_backward[id] = plan_.key.backward && plan_.is_needed[id] && (node.learns || passes_on);
+      has_gradient_[id] = plan_.keeps(id) || plan_.runs_backward[id];
+    }
+    for (NodeId id = count - 1; id > 0; --id)
+      if (plan_.runs_backward[id]) plan_.backward_steps.push_back({id, {}});
   }
 
   void plan_steps(const std::vector<bool>& computed) {
@@ -199,13 +216,13 @@ class PassPlanner {
       use(own, plan_.keeps(step.node) ? end_of_time() : time);
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const NodeId input = node.inputs[i];
-        const bool wanted = !is_borrowed(input) || plan_.keeps(input);
+        const bool wanted = has_gradient_[input];
         const bool is_summand = gradients_[input] != none;
         const bool in_place = i == 0 && node.needs.in_place && own != none && !plan_.keeps(step.node);
         if (wanted && !is_summand) gradients_[input] = in_place ? own : new_buffer(input, time);
         input_gradients_.push_back(!wanted ? none : is_summand ? new_buffer(input, time) : gradients_[input]);
         step.inputs.push_back({.is_summand = wanted && is_summand});
-        if (wanted) use(gradients_[input], is_borrowed(input) ? end_of_time() : time);
+        if (wanted) use(gradients_[input], plan_.keeps(input) ? end_of_time() : time);
       }
       ++time;
     }
@@ -220,6 +237,7 @@ class PassPlanner {
 
   Index granule_;
   PassPlan plan_;
+  std::vector<bool> has_gradient_;  // one per node
   std::vector<PlannedBuffer> buffers_;
   std::vector<std::size_t> values_;           // one per node: its buffer
   std::vector<std::size_t> gradients_;        // one per node: its buffer

@@ -38,16 +38,19 @@ class Adam : public Optimizer<T, D> {
     prepare(parameters);
     this->count_step();
     const auto t = static_cast<double>(this->steps());
-    const AdamSettings settings{.step_size = learning_rate / (1 - std::pow(options_.beta1, t)),
-                                .root_correction = std::sqrt(1 - std::pow(options_.beta2, t)),
-                                .beta1 = options_.beta1,
-                                .beta2 = options_.beta2,
-                                .eps = options_.eps,
-                                .weight_decay = options_.weight_decay};
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i]->is_learned())
-        adam_update<T, D>(parameters[i]->gradient, settings, {means_[i].view(), squares_[i].view()},
-                          parameters[i]->value.view());
+    const double correction = 1 - std::pow(options_.beta1, t);
+    AdamSettings settings{.step_size = 0,
+                          .root_correction = std::sqrt(1 - std::pow(options_.beta2, t)),
+                          .beta1 = options_.beta1,
+                          .beta2 = options_.beta2,
+                          .eps = options_.eps,
+                          .weight_decay = options_.weight_decay};
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (!parameters[i]->learns()) continue;
+      settings.step_size = learning_rate * parameters[i]->rate_factor / correction;
+      adam_update<T, D>(parameters[i]->gradient, settings, {means_[i].view(), squares_[i].view()},
+                        parameters[i]->value.view());
+    }
   }
 
   [[nodiscard]] std::vector<std::pair<std::string, Tensor<T, D>*>> state() override {

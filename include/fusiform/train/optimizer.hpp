@@ -28,10 +28,12 @@ class Optimizer {
   [[nodiscard]] virtual std::string kind() const = 0;
 
   /// Makes the state for these parameters, all zero, unless it is there already. Called by every step.
-  /// Throws ShapeError if there is state for other parameters (another number of them, or other shapes).
+  /// Throws ShapeError if there is state for other parameters (another number of them, or other shapes), ConfigError if
+  /// layers were frozen or thawed since.
   virtual void prepare(std::span<Parameter<T, D>* const> parameters) = 0;
 
-  /// Changes the value of every learned parameter by its gradient. The same parameters in the same order each time.
+  /// Changes the value of every learned parameter by its gradient, at `learning_rate` times the parameter's
+  /// `rate_factor`; frozen ones stay bit for bit. The same parameters in the same order each time.
   virtual void step(std::span<Parameter<T, D>* const> parameters, double learning_rate) = 0;
 
   /// State tensors with unique names, "<quantity>.<parameter position>", in a fixed order; none before `prepare`.
@@ -41,12 +43,12 @@ class Optimizer {
   void set_steps(std::int64_t steps) noexcept { steps_ = steps; }
 
  protected:
-  /// One tensor per parameter, of its shape and 0; empty for a parameter that is not learned.
+  /// One tensor per parameter, of its shape and 0; empty for a parameter that is recorded or frozen.
   static void prepare_slots(std::span<Parameter<T, D>* const> parameters, std::vector<Tensor<T, D>>& slots) {
     if (slots.empty()) {
       for (const Parameter<T, D>* parameter : parameters) {
         Tensor<T, D> slot;
-        if (parameter->is_learned()) {
+        if (parameter->learns()) {
           slot.resize(parameter->value.shape());
           fill(T{0}, slot.view());
         }
@@ -56,14 +58,18 @@ class Optimizer {
     }
     require_equal("optimizer", "parameters", slots.size(), parameters.size());
     for (std::size_t i = 0; i < slots.size(); ++i) {
-      const Shape shape = parameters[i]->is_learned() ? parameters[i]->value.shape() : Shape{0};
-      if (!(slots[i].shape() == shape))  // asked here so that no text is made in every step
-        require_equal("optimizer", text("as the shape of parameter ", i, " (", parameters[i]->name, ")"),
-                      slots[i].shape(), shape);
+      const Shape shape = parameters[i]->learns() ? parameters[i]->value.shape() : Shape{0};
+      if (slots[i].shape() == shape) continue;  // no text is made in every step
+      if (slots[i].empty() || shape.size() == 0)
+        throw ConfigError(text("optimizer: expected the same frozen layers in every step, got parameter ", i, " (",
+                               parameters[i]->name, ") ", slots[i].empty() ? "thawed" : "frozen",
+                               "; a new optimiser is needed when layers freeze or thaw"));
+      require_equal("optimizer", text("as the shape of parameter ", i, " (", parameters[i]->name, ")"),
+                    slots[i].shape(), shape);
     }
   }
 
-  /// Appends the slots of learned parameters to a list of state tensors.
+  /// Appends the slots that are in use to a list of state tensors.
   static void list_slots(const std::string& quantity, std::vector<Tensor<T, D>>& slots,
                          std::vector<std::pair<std::string, Tensor<T, D>*>>& list) {
     for (std::size_t i = 0; i < slots.size(); ++i)

@@ -28,11 +28,13 @@ class Sgd : public Optimizer<T, D> {
 
   void step(std::span<Parameter<T, D>* const> parameters, double learning_rate) override {
     prepare(parameters);
-    const SgdSettings settings{
-        .learning_rate = learning_rate, .momentum = options_.momentum, .weight_decay = options_.weight_decay};
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i]->is_learned())
-        sgd_update(parameters[i]->gradient, settings, velocities_[i].view(), parameters[i]->value.view());
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      if (!parameters[i]->learns()) continue;
+      const SgdSettings settings{.learning_rate = learning_rate * parameters[i]->rate_factor,
+                                 .momentum = options_.momentum,
+                                 .weight_decay = options_.weight_decay};
+      sgd_update(parameters[i]->gradient, settings, velocities_[i].view(), parameters[i]->value.view());
+    }
     this->count_step();
   }
 
