@@ -15,11 +15,15 @@
 #include <fusiform/analysis/random_classes.hpp>
 #include <fusiform/analysis/random_effects.hpp>
 #include <fusiform/analysis/ranking.hpp>
+#include <fusiform/analysis/reliability.hpp>
 #include <fusiform/analysis/resampled.hpp>
 #include <fusiform/analysis/segregation.hpp>
 #include <fusiform/analysis/segregation_difference.hpp>
 #include <fusiform/analysis/selection.hpp>
 #include <fusiform/analysis/statistics.hpp>
+#include <fusiform/analysis/subgroups.hpp>
+#include <fusiform/analysis/unit_means.hpp>
+#include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/nearest_names.hpp>
