@@ -1,4 +1,4 @@
-/// fusiform study, and its stages one by one: train, rank, lesion, report.
+/// fusiform study, and its stages one by one: train, decode, rank, lesion, report.
 
 #include <memory>
 
@@ -25,6 +25,7 @@ void add_study_commands(CLI::App& program) {
   using fusiform::StudyStage;
   add_stage(program, "study", "Run a whole study: train, rank, lesion, test, report", StudyStage::report);
   add_stage(program, "train", "Run a study up to its trained nets", StudyStage::train);
+  add_stage(program, "decode", "Run a study up to the decoding of its held-out classes", StudyStage::decode);
   add_stage(program, "rank", "Run a study up to the rankings of its layers", StudyStage::rank);
   add_stage(program, "lesion", "Run a study up to the effects of its lesions and their statistics", StudyStage::lesion);
   add_stage(program, "report", "Run what is missing of a study and write its report again", StudyStage::report);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <fusiform/study/config_file.hpp>
+#include <fusiform/study/study_net.hpp>
 
 #include "tests/io/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
@@ -172,4 +173,79 @@ TEST_CASE("folders are relative to the study file") {
   } catch (const FileError& error) {
     CHECK_THAT(error.what(), Contains("none.toml: expected a study file"));
   }
+}
+
+TEST_CASE("a variant says only what is different from the main net") {
+  const ScratchFolder folder;
+  std::ofstream(folder / "study.toml") << R"(
+name = "s"
+seeds = [0, 1]
+analyses = ["decode"]
+[[task]]
+name = "faces"
+images = "stimuli:faces"
+format = "stimuli"
+held_out_classes = 4
+[[task]]
+name = "inverted"
+images = "stimuli:faces"
+format = "stimuli"
+inverted = true
+classes_of = "faces"
+[net]
+arch = "8 M 16"
+[train]
+epochs = 7
+[[variant]]
+name = "untrained"
+train.epochs = 0
+[[variant]]
+name = "tuned"
+seeds = [1]
+analyses = ["lesion"]
+net.tasks = ["faces"]
+[variant.train]
+init_from = "main"
+freeze = ["conv1"]
+learning_rates = { conv2 = 0.1 }
+[[variant]]
+name = "from a file"
+train.init_from = "weights/vgg.safetensors"
+)";
+  const StudyConfig config = load_study_config(folder / "study.toml");
+  CHECK(config.tasks[0].held_out_classes == 4);
+  CHECK(config.tasks[1].inverted);
+  REQUIRE(config.variants.size() == 3);
+  CHECK(config.variants[0].train.epochs == 0);
+  CHECK(config.variants[0].net.arch == "8 M 16");
+  CHECK(config.variants[0].analyses == std::vector<std::string>{"decode"});
+  CHECK(config.variants[1].train.epochs == 7);
+  CHECK(config.variants[1].train.freeze == std::vector<std::string>{"conv1"});
+  CHECK(config.variants[1].train.learning_rates.at("conv2") == 0.1);
+  CHECK(config.variants[1].analyses == std::vector<std::string>{"lesion"});
+  CHECK(config.variants[2].train.init_from == folder / "weights/vgg.safetensors");
+  const std::vector<StudyNet> nets = study_nets(config);
+  REQUIRE(nets.size() == 2 + 2 + 1 + 2);
+  CHECK(nets[4].title() == "tuned, seed 1");
+}
+
+TEST_CASE("a wrong setting of a variant is named with its line and the variant") {
+  const std::string head =
+      "name = 's'\n[[task]]\nname = 'faces'\nimages = 'stimuli:faces'\nformat = 'stimuli'\n[net]\narch = '8'\n";
+  const auto with = [&](const std::string& variant) { return problem_of(head + "[[variant]]\n" + variant); };
+  CHECK(with("name = 'v'\n") == "no problem");
+  CHECK_THAT(with("name = 'v'\ntrain.epochs = -1\n"),
+             Contains("line 10") && Contains("variant 'v', [train] epochs: expected 0 or more, got -1"));
+  CHECK_THAT(with("name = 'v'\ntrain.epoch = 1\n"), Contains("line 10") && Contains("did you mean 'epochs'"));
+  CHECK_THAT(with("name = 'v'\nnet.tasks = ['cars']\n"), Contains("names of tasks") && Contains("'cars'"));
+  CHECK_THAT(with("name = 'v'\nnet.input = 32\n"), Contains("main net's 74") && Contains("got 37"));
+  CHECK_THAT(with("name = 'v'\nanalyses = ['lesions']\n"), Contains("decode, lesion, attribute or similarity"));
+  CHECK_THAT(with("name = 'v'\ntrain.init_from = 'w'\n"), Contains("a variant further up") && Contains("'w'"));
+  CHECK_THAT(with("name = 'v'\n[[variant]]\nname = 'v'\n"), Contains("another name for each variant"));
+  CHECK_THAT(with("name = 'main'\n"), Contains("other than 'main'"));
+  CHECK_THAT(with("name = 'v'\ntrain.learning_rates = 3\n"), Contains("a table such as { conv1 = 0.1 }"));
+  CHECK_THAT(problem_of(head + "[variant]\nname = 'v'\n"), Contains("[[variant]], in double brackets"));
+  CHECK_THAT(problem_of(head + "[[task]]\nname = 'x'\nimages = 'y'\nclasses_of = 'cars'\n"),
+             Contains("classes_of") && Contains("'cars'"));
+  CHECK_THAT(problem_of(head + "[train]\ninit_from = 'main'\n"), Contains("the main net is trained first"));
 }

@@ -85,6 +85,47 @@ TEST_CASE("a single-task net of a study equals a study of that task alone") {
   CHECK(read_file(StudyPaths(folder / "both").checkpoint({"only", 0})) == expected);
 }
 
+TEST_CASE("a variant starts from another net of its seed, with a frozen trunk and a new classifier") {
+  const ScratchFolder folder;
+  StudyConfig config = tiny_study();
+  config.analyses = {};
+  config.net.tasks = {"faces"};
+  config.seeds = {0, 3};
+  VariantConfig transferred = variant_of(config, "to objects");
+  transferred.net.tasks = {"objects"};
+  transferred.train.init_from = "main";
+  transferred.train.reset_head = true;
+  transferred.train.freeze = {"trunk"};
+  VariantConfig tuned = variant_of(config, "tuned");
+  tuned.train.init_from = "main";
+  tuned.train.freeze = {"conv1"};
+  tuned.train.learning_rates = {{"conv2", 0.1}};
+  config.variants = {transferred, tuned};
+  run_quietly(config, folder.path(), StudyStage::train);
+  const StudyPaths paths(folder.path());
+  for (const std::uint64_t seed : config.seeds) {
+    const SafetensorsFile main(paths.checkpoint({"", seed}));
+    const SafetensorsFile to_objects(paths.checkpoint({"to objects", seed}));
+    const SafetensorsFile fine(paths.checkpoint({"tuned", seed}));
+    for (const std::string layer : {"features.0", "features.3", "classifier.0"})
+      for (const std::string part : {".weight", ".bias"})
+        CHECK(main.read<float>(layer + part) == to_objects.read<float>(layer + part));
+    CHECK(main.read<float>("classifier.2.weight") != to_objects.read<float>("classifier.2.weight"));
+    CHECK(main.read<float>("features.0.weight") == fine.read<float>("features.0.weight"));
+    CHECK(main.read<float>("features.3.weight") != fine.read<float>("features.3.weight"));
+  }
+
+  config.variants[0].train.freeze = {"conv9"};
+  CHECK_THAT(error_of([&] { run_quietly(config, folder / "unknown", StudyStage::train); }), Contains("conv9"));
+  CHECK_FALSE(std::filesystem::exists(folder / "unknown"));  // before anything is trained
+  config.variants[0].train.freeze = {};
+  config.variants[0].seeds = {7};
+  CHECK_THAT(error_of([&] { run_quietly(config, folder / "seeds", StudyStage::train); }),
+             Contains("'to objects'") && Contains("seed 7"));
+  config.variants[0].train.init_from = "tuned";
+  CHECK_THAT(error_of([&] { run_quietly(config, folder / "order", StudyStage::train); }), Contains("further up"));
+}
+
 TEST_CASE("held-out classes are packed apart and never trained on") {
   const ScratchFolder folder;
   StudyConfig config = tiny_study();

@@ -60,6 +60,11 @@ struct TrainConfig {
   std::map<std::string, double> learning_rates;  ///< factors of the learning rate, by layer or beginning of names
 };
 
+/// Whether `init_from` means a file, not a net of the study.
+[[nodiscard]] inline bool names_weights_file(const std::string& init_from) {
+  return init_from.find('/') != std::string::npos || init_from.ends_with(".safetensors");
+}
+
 /// `[decode]`: a linear classifier reads the held-out classes from a layer's activations.
 struct DecodeConfig {
   std::vector<std::string> layers;  ///< names or aliases; empty: every layer with units but the classifier

@@ -206,16 +206,20 @@ inline void check_net(const StudyConfig& config, const NetSettings& settings, co
   attribute.at_least("conductance_steps", settings.attribute.conductance_steps, 1);
 }
 
-/// A net can start from the main one or from a variant above it, or from a file.
+/// A net can start from the main one or from a variant above it, with the same seed, or from a file.
 inline void check_init_from(const StudyConfig& config, std::size_t entry) {
   const VariantConfig& variant = config.variants[entry];
   const std::string& from = variant.train.init_from;
-  if (from.empty() || from == "main" || from.find('/') != std::string::npos || from.ends_with(".safetensors")) return;
-  const auto above = std::find_if(config.variants.begin(), config.variants.begin() + static_cast<std::ptrdiff_t>(entry),
-                                  [&](const VariantConfig& other) { return other.name == from; });
-  SectionCheck("train", entry, variant.name)
-      .require(above != config.variants.begin() + static_cast<std::ptrdiff_t>(entry), "init_from",
-               "'main', a variant further up or a file of weights", "'" + from + "'");
+  if (from.empty() || names_weights_file(from)) return;
+  const SectionCheck check("train", entry, variant.name);
+  const std::vector<std::uint64_t>* seeds = from == "main" ? &config.seeds : nullptr;
+  for (std::size_t above = 0; above < entry; ++above)
+    if (config.variants[above].name == from)
+      seeds = config.variants[above].seeds.empty() ? &config.seeds : &config.variants[above].seeds;
+  check.require(seeds != nullptr, "init_from", "'main', a variant further up or a file of weights", "'" + from + "'");
+  for (const std::uint64_t seed : variant.seeds.empty() ? config.seeds : variant.seeds)
+    check.require(std::find(seeds->begin(), seeds->end(), seed) != seeds->end(), "init_from",
+                  text("'", from, "' to be trained with seed ", seed), "none of that seed");
 }
 
 inline void check_variant(const StudyConfig& config, std::size_t entry) {
@@ -246,9 +250,8 @@ inline void check(const StudyConfig& config) {
   for (std::size_t entry = 0; entry < config.tasks.size(); ++entry) detail::check_task(config, entry);
   detail::check_net(config, config, {});
   const std::string& from = config.train.init_from;
-  detail::SectionCheck("train").require(
-      from.empty() || from.find('/') != std::string::npos || from.ends_with(".safetensors"), "init_from",
-      "a file of weights (the main net is trained first)", "'" + from + "'");
+  detail::SectionCheck("train").require(from.empty() || names_weights_file(from), "init_from",
+                                        "a file of weights (the main net is trained first)", "'" + from + "'");
   for (std::size_t entry = 0; entry < config.variants.size(); ++entry) detail::check_variant(config, entry);
   const detail::SectionCheck statistics("statistics");
   statistics.at_least("replicates", config.statistics.replicates, 100);

@@ -283,8 +283,7 @@ inline VariantConfig read_variant(ConfigTable table, const NetSettings& main) {
         std::filesystem::path(task.images).is_relative())
       task.images = (folder / task.images).lexically_normal().string();
   const auto weights_beside_file = [&](TrainConfig& train) {
-    if (train.init_from.find('/') != std::string::npos || train.init_from.ends_with(".safetensors"))
-      train.init_from = (folder / train.init_from).lexically_normal().string();
+    if (names_weights_file(train.init_from)) train.init_from = (folder / train.init_from).lexically_normal().string();
   };
   weights_beside_file(config.train);
   for (VariantConfig& variant : config.variants) weights_beside_file(variant.train);

@@ -41,6 +41,7 @@ class StudyPaths {
   [[nodiscard]] PackedSet held_out() const { return {in_root("held_out.tsv"), in_root("held_out.pack")}; }
 
   [[nodiscard]] std::string summary() const { return in_root("summary.json"); }
+  [[nodiscard]] std::string similarity() const { return in_root("similarity.json"); }
   [[nodiscard]] std::string provenance() const { return in_root("provenance.json"); }
   [[nodiscard]] std::string report() const { return in_root("report.html"); }
   [[nodiscard]] std::string figures() const { return in_root("figures"); }

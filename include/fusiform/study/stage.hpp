@@ -3,6 +3,6 @@
 namespace fusiform {
 
 /// How far a study goes.
-enum class StudyStage { pack, train, rank, lesion, report };
+enum class StudyStage { pack, train, decode, rank, lesion, report };
 
 }  // namespace fusiform

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,13 @@
 #include <fusiform/io/file.hpp>
 #include <fusiform/study/config_check.hpp>
 #include <fusiform/study/controls.hpp>
+#include <fusiform/study/decoding_stage.hpp>
 #include <fusiform/study/folder_lock.hpp>
 #include <fusiform/study/images.hpp>
 #include <fusiform/study/lesioning.hpp>
 #include <fusiform/study/provenance.hpp>
 #include <fusiform/study/report_page.hpp>
+#include <fusiform/study/similarity_stage.hpp>
 #include <fusiform/study/stage.hpp>
 #include <fusiform/study/summary.hpp>
 #include <fusiform/study/training.hpp>
@@ -75,9 +78,11 @@ inline void check_nets(const StudyConfig& config, const std::vector<ClassInfo>& 
   for (const StudyNet& net : study_nets(config)) {
     const NetSettings& settings = *net.settings;
     const std::vector<NetTask> tasks = net_tasks(settings.net, config.tasks, classes);
-    const StudyNetwork network = build<float, Cpu>(net_plan(settings.net, tasks));
+    StudyNetwork network = build<float, Cpu>(net_plan(settings.net, tasks));
+    choose_learning_layers(network, settings.train);
     if (settings.does("lesion") && (last >= StudyStage::rank || !settings.lesion.layers.empty()))
       (void)lesioned_layers(settings.lesion, network);
+    (void)read_layers(settings.decode.layers, network);
     const auto trained = static_cast<Index>(ranked_tasks(tasks).size());
     if (settings.lesion.random_classes > 0 && settings.does("lesion"))
       require_setting(network.heads().size() == 1 && trained > 1, text("net '", net.variant, "', random_classes"),
@@ -86,11 +91,19 @@ inline void check_nets(const StudyConfig& config, const std::vector<ClassInfo>& 
   }
 }
 
+/// The packed images of a study.
+struct StudyPacks {
+  ImagePack tasks;
+  std::optional<ImagePack> held_out;  ///< if classes are held out
+};
+
 /// Stages of one net up to `last`.
-inline void run_net(StudyContext& study, const ImagePack& pack, const StudyNet& net, StudyStage last) {
-  const StudyNetwork network = train_network(study, pack, net);
+inline void run_net(StudyContext& study, const StudyPacks& packs, const StudyNet& net, StudyStage last) {
+  const StudyNetwork network = train_network(study, packs.tasks, net);
   if (last == StudyStage::train) return;
-  const LesionedNet lesioned{net, network, pack};
+  if (packs.held_out && net.settings->does("decode")) decode_net(study, net, network, *packs.held_out);
+  if (last == StudyStage::decode) return;
+  const LesionedNet lesioned{net, network, packs.tasks};
   if (last >= StudyStage::lesion) evaluate_intact(study, lesioned);
   if (!net.settings->does("lesion")) return;
   for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {
@@ -119,10 +132,12 @@ inline void run_study(StudyContext& study, StudyStage last = StudyStage::report)
   const std::string started = utc_now();
   prepare_images(study, images);
   if (last == StudyStage::pack) return;
-  const ImagePack pack(study.paths.tasks().pack);
-  for (const StudyNet& net : study_nets(study.config)) detail::run_net(study, pack, net, last);
-  if (last == StudyStage::train || last == StudyStage::rank) return;
-  const nlohmann::ordered_json summary = summarize(study, pack);
+  detail::StudyPacks packs{ImagePack(study.paths.tasks().pack), std::nullopt};
+  if (images.held_out.image_count() > 0) packs.held_out.emplace(study.paths.held_out().pack);
+  for (const StudyNet& net : study_nets(study.config)) detail::run_net(study, packs, net, last);
+  if (last < StudyStage::lesion) return;
+  compare_representations(study, packs.tasks);
+  const nlohmann::ordered_json summary = summarize(study, packs.tasks);
   write_file_atomically(study.paths.summary(), summary.dump(2) + "\n");
   nlohmann::ordered_json provenance = summary.at("provenance");
   provenance["started"] = started;

@@ -1,10 +1,15 @@
 #pragma once
 /// The numbers of a study. Everything is computed from what its stages stored.
 
+#include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include <fusiform/analysis/across_nets.hpp>
+#include <fusiform/io/file.hpp>
+#include <fusiform/study/decoding_summary.hpp>
 #include <fusiform/study/layer_summary.hpp>
 #include <fusiform/study/provenance.hpp>
 #include <fusiform/study/training.hpp>
@@ -34,7 +39,21 @@ namespace detail {
                      {"top5", outcomes.top5()},
                      {"mean_loss", outcomes.mean_loss()}});
   }
-  return {{"net", net.variant}, {"seed", net.seed}, {"tasks", tasks}};
+  const NetConfig& described = net.settings->net;
+  Json entry{
+      {"net", net.variant}, {"seed", net.seed}, {"arch", described.arch}, {"epochs", net.settings->train.epochs}};
+  entry["trained_tasks"] = names_of(ranked_tasks(judged));
+  entry["branch_after"] = described.branch_after;
+  entry["shared_layers"] = nullptr;
+  if (net_heads(described, judged).size() > 1) {
+    const NetworkPlan plan = net_plan(described, judged);
+    entry["shared_layers"] = std::count_if(plan.layers.begin(), plan.layers.end(), [&](const PlannedLayer& layer) {
+      return std::none_of(judged.begin(), judged.end(),
+                          [&](const NetTask& task) { return layer.name.starts_with(task.task + "."); });
+    });
+  }
+  entry["tasks"] = std::move(tasks);
+  return entry;
 }
 
 /// Each task of the images, with its accuracy in the main nets that are judged on it.
@@ -59,23 +78,36 @@ namespace detail {
           {"top5", mean(top5)}};
 }
 
-/// Mean and standard deviation of the index over seeds: nets are the sample.
-[[nodiscard]] inline Json summarize_seeds(const Json& layers) {
+/// The index over seeds: nets are the sample. The bootstrap's standard error of each is what lies within a net.
+[[nodiscard]] inline Json summarize_seeds(const Json& layers, double level) {
   Json result = Json::array();
   for (const Json& layer : layers) {
     const auto known = [&](const Json& entry) {
       return entry["net"] == layer["net"] && entry["layer"] == layer["layer"];
     };
     if (std::any_of(result.begin(), result.end(), known)) continue;
-    std::vector<double> indices;
-    for (const Json& other : layers)
-      if (known(other) && !other["segregation"].is_null() && !other["segregation"]["index"].is_null())
-        indices.push_back(other["segregation"]["index"]["estimate"].get<double>());
+    std::vector<Interval> indices;
+    for (const Json& other : layers) {
+      if (!known(other) || other["segregation"].is_null() || other["segregation"]["index"].is_null()) continue;
+      const Json& index = other["segregation"]["index"];
+      indices.push_back({.estimate = index["estimate"].get<double>(), .deviation = index["sd"].get<double>()});
+    }
+    const AcrossNets across = across_nets(indices, {.level = level});
+    Json mixed = nullptr;
+    if (across.mixed.reason.empty() && across.nets > 1)
+      mixed = {{"estimate", across.mixed.estimate},
+               {"low", across.mixed.low},
+               {"high", across.mixed.high},
+               {"p", across.mixed.p},
+               {"between_variance", across.mixed.between_variance},
+               {"within_variance", across.mixed.within_variance}};
     result.push_back({{"net", layer["net"]},
                       {"layer", layer["layer"]},
                       {"nets", indices.size()},
-                      {"mean_index", mean(indices)},
-                      {"sd_index", standard_deviation(indices)}});
+                      {"mean_index", across.mean},
+                      {"sd_index", across.deviation},
+                      {"mixed", std::move(mixed)},
+                      {"sign_flip_p", across.sign_flip_p}});
   }
   return result;
 }
@@ -102,7 +134,10 @@ namespace detail {
   }
   for (const std::string& task : pack.tasks())
     summary["tasks"].push_back(detail::summarize_task(pack, task, summary["nets"]));
-  summary["across_seeds"] = detail::summarize_seeds(summary["layers"]);
+  summary["across_seeds"] = detail::summarize_seeds(summary["layers"], study.config.statistics.level);
+  detail::summarize_decodings(study, summary);
+  if (std::filesystem::exists(study.paths.similarity()))
+    summary["similarity"] = Json::parse(read_file(study.paths.similarity()));
   Json provenance = build_provenance();
   provenance["seeds"] = study.config.seeds;
   provenance["images"] = pack.hash();

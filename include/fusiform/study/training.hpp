@@ -11,6 +11,8 @@
 
 #include <fusiform/data/loader.hpp>
 #include <fusiform/nets/build_network.hpp>
+#include <fusiform/nets/freeze.hpp>
+#include <fusiform/nets/transfer.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/training_log.hpp>
 #include <fusiform/train/adam.hpp>
@@ -115,9 +117,33 @@ struct TrainingInput {
 
 }  // namespace detail
 
-/// The net with its starting values: random ones of its seed.
-[[nodiscard]] inline StudyNetwork initial_network(const StudyNet& net, const std::vector<NetTask>& tasks) {
-  return build_initialized<float, Cpu>(net_plan(net.settings->net, tasks), Rng(net.seed).stream("initialisation"));
+/// Which layers learn, and how fast. Throws ConfigError for unknown layers.
+inline void choose_learning_layers(StudyNetwork& network, const TrainConfig& train) {
+  for (const std::string& layer : train.freeze)
+    if (layer == "trunk")
+      freeze_all_but(network, {"heads"});
+    else
+      freeze(network, {layer});
+  for (const auto& [layer, factor] : train.learning_rates) set_rate_factor(network, {layer}, factor);
+}
+
+/// The file of weights that the net starts from: that of another net of the study with the same seed, or any.
+[[nodiscard]] inline std::string initial_weights(const StudyPaths& paths, const StudyNet& net) {
+  const std::string& from = net.settings->train.init_from;
+  if (names_weights_file(from)) return from;
+  return paths.checkpoint({from == "main" ? "" : from, net.seed});
+}
+
+/// The net with its starting values: random ones of its seed, or those of another net where it has the same layers.
+[[nodiscard]] inline StudyNetwork initial_network(const StudyContext& study, const StudyNet& net,
+                                                  const std::vector<NetTask>& tasks) {
+  StudyNetwork network =
+      build_initialized<float, Cpu>(net_plan(net.settings->net, tasks), Rng(net.seed).stream("initialisation"));
+  const TrainConfig& train = net.settings->train;
+  if (!train.init_from.empty())
+    (void)transfer_weights(initial_weights(study.paths, net), network, {.reset_heads = train.reset_head});
+  choose_learning_layers(network, train);
+  return network;
 }
 
 /// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net.
@@ -126,7 +152,7 @@ struct TrainingInput {
 [[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, const StudyNet& net) {
   const NetSettings& settings = *net.settings;
   const std::vector<NetTask> tasks = net_tasks(study, net, pack);
-  StudyNetwork network = initial_network(net, tasks);
+  StudyNetwork network = initial_network(study, net, tasks);
   detail::TrainingInput input = detail::training_input(net, network, pack, tasks);
   std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
   for (std::size_t i = 0; i < input.streams.size(); ++i) optimizers.push_back(detail::make_optimizer(settings.train));
