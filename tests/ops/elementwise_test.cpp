@@ -147,28 +147,32 @@ TEST_CASE("elementwise operations give the same bits for any number of threads",
   CHECK(same_bits(one, five));
 }
 
-TEST_CASE("channels are zeroed, scaled and set everywhere and nowhere else", "[ops][mask_channels]") {
+TEST_CASE("channels are zeroed, scaled and copied everywhere and nowhere else", "[ops][mask_channels]") {
   for (const Shape& shape : channel_shapes()) {
     CAPTURE(shape);
     const Index last = shape.channels() - 1;
     const std::vector<Index> channels = last == 0 ? std::vector<Index>{0} : std::vector<Index>{last, 0};
-    const std::vector<float> values = last == 0 ? std::vector<float>{7} : std::vector<float>{7, -3};
     const auto x = random_tensor<float>(shape, Rng(1));
-    Tensor<float, Cpu> zeroed = x, scaled = x, set = x;
+    const auto other = random_tensor<float>(shape, Rng(2));
+    const auto image = random_tensor<float>(shape.without_batch(), Rng(3));
+    Tensor<float, Cpu> zeroed = x, scaled = x, copied = x, repeated = x;
     zero_channels(zeroed.view(), channels);
     scale_channels(scaled.view(), channels, 0.5F);
-    set_channels(set.view(), channels, values);
-    Tensor<float, Cpu> expected_zeroed = x, expected_scaled = x, expected_set = x;
+    copy_channels(other, channels, copied.view());
+    copy_channels(image, channels, repeated.view());
+    Tensor<float, Cpu> expected_zeroed = x, expected_scaled = x, expected_copied = x, expected_repeated = x;
     for (Index i = 0; i < x.size(); ++i) {
       const Index c = i % shape.channels();
       if (c != 0 && c != last) continue;
       expected_zeroed[i] = 0;
       expected_scaled[i] = x[i] / 2;
-      expected_set[i] = c == last ? values.front() : values.back();
+      expected_copied[i] = other[i];
+      expected_repeated[i] = image[i - i / image.size() * image.size()];
     }
     CHECK(same_bits(zeroed, expected_zeroed));
     CHECK(same_bits(scaled, expected_scaled));
-    CHECK(same_bits(set, expected_set));
+    CHECK(same_bits(copied, expected_copied));
+    CHECK(same_bits(repeated, expected_repeated));
     Tensor<float, Cpu> untouched = x;
     zero_channels(untouched.view(), std::vector<Index>{});
     CHECK(same_bits(untouched, x));
@@ -179,5 +183,7 @@ TEST_CASE("channels are zeroed, scaled and set everywhere and nowhere else", "[o
   CHECK(x[1] == 0);
   CHECK_THROWS_AS(zero_channels(x.view(), std::vector<Index>{3}), ShapeError);
   CHECK_THROWS_AS(zero_channels(x.view(), std::vector<Index>{-1}), ShapeError);
-  CHECK_THROWS_AS(set_channels(x.view(), std::vector<Index>{0, 1}, std::vector<float>{1}), ShapeError);
+  const Tensor<float, Cpu> other(Shape{1, 3});
+  CHECK_THROWS_AS(copy_channels(other, std::vector<Index>{0}, x.view()), ShapeError);
+  CHECK_THROWS_AS(copy_channels(x, std::vector<Index>{3}, x.view()), ShapeError);
 }

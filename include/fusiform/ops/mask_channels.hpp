@@ -15,7 +15,7 @@ void zero_channels(View<T, Cuda> y, std::span<const Index> channels);
 template <Scalar T>
 void scale_channels(View<T, Cuda> y, std::span<const Index> channels, T factor);
 template <Scalar T>
-void set_channels(View<T, Cuda> y, std::span<const Index> channels, std::span<const T> values);
+void copy_channels(View<const T, Cuda> source, std::span<const Index> channels, View<T, Cuda> y);
 }  // namespace kernels
 
 /// Throws ShapeError unless every channel exists in y, (N, H, W, C) or (N, C).
@@ -41,13 +41,14 @@ void scale_channels(View<T, D> y, std::span<const Index> channels, std::type_ide
   kernels::scale_channels(y, channels, factor);
 }
 
-/// Sets channel channels[i] to values[i], at every position of every image. Throws as zero_channels, and ShapeError
-/// unless there is one value per channel given.
+/// Takes the given channels from `source`, of y's shape, or of the shape of one image of y: then every image gets the
+/// same. The two must not overlap. Throws as zero_channels, and ShapeError if the shapes differ otherwise.
 template <Scalar T, Device D>
-void set_channels(View<T, D> y, std::span<const Index> channels, std::type_identity_t<std::span<const T>> values) {
+void copy_channels(In<T, D> source, std::span<const Index> channels, View<T, D> y) {
   require_channels(y.shape(), channels);
-  require_equal("set_channels", "values", channels.size(), values.size());
-  kernels::set_channels(y, channels, values);
+  if (!(source.shape() == y.shape().without_batch()))
+    require_equal("copy_channels", "source", y.shape(), source.shape());
+  kernels::copy_channels(source, channels, y);
 }
 
 }  // namespace fusiform
