@@ -165,18 +165,15 @@ class Network {
   /// not depend on the parameter, or on borrowed values only) and leaves the gradients of `PassOptions::keep`.
   /// The pass's other values are gone then. Throws ConfigError if there was no such pass.
   void backward(NodeId target, In<T, D> target_gradient, Activations<T, D>& activations) {
-    require_pass(target, activations);
-    require_setting(!activations.backward_done_, "network", "a forward pass before each backward pass", "none");
-    require_equal("network", "gradient of the target", nodes_[target].shape.batched(activations.batch_),
-                  target_gradient.shape());
-    NodeId next = nodes_.size() - 1;
-    for (const BackwardStep& step : activations.plan().backward_steps) {
-      clear_gradients(step.node + 1, next);
-      run_backward(step, target_gradient, activations);
-      next = step.node - 1;
-    }
-    clear_gradients(1, next);
-    activations.backward_done_ = true;
+    run_backward_steps(target, target_gradient, activations, true);
+    for (NodeId id = 1; id < nodes_.size(); ++id)
+      if (!activations.plan().runs_backward[id])
+        for (Parameter<T, D>& parameter : nodes_[id].layer->parameters()) fill(T{}, parameter.gradient.view());
+  }
+
+  /// As `backward`, but makes the gradients of `PassOptions::keep` only and leaves the network as it is.
+  void backward_to_kept(NodeId target, In<T, D> target_gradient, Activations<T, D>& activations) const {
+    run_backward_steps(target, target_gradient, activations, false);
   }
 
   /// A frozen layer keeps all its tensors, running statistics too: it always computes as in evaluation (batch norm by
@@ -255,14 +252,20 @@ class Network {
                              "' before, in training or with PassOptions::backward"));
   }
 
-  /// Parameters of nodes first to last: no gradient.
-  void clear_gradients(NodeId first, NodeId last) {
-    for (NodeId id = first; id <= last; ++id)
-      for (Parameter<T, D>& parameter : nodes_[id].layer->parameters()) fill(T{}, parameter.gradient.view());
+  void run_backward_steps(NodeId target, In<T, D> target_gradient, Activations<T, D>& activations,
+                          bool parameter_gradients) const {
+    require_pass(target, activations);
+    require_setting(!activations.backward_done_, "network", "a forward pass before each backward pass", "none");
+    require_equal("network", "gradient of the target", nodes_[target].shape.batched(activations.batch_),
+                  target_gradient.shape());
+    for (const BackwardStep& step : activations.plan().backward_steps)
+      run_backward(step, target_gradient, activations, parameter_gradients && !nodes_[step.node].frozen);
+    activations.backward_done_ = true;
   }
 
-  void run_backward(const BackwardStep& step, In<T, D> target_gradient, Activations<T, D>& activations) {
-    Node<T, D>& node = nodes_[step.node];
+  void run_backward(const BackwardStep& step, In<T, D> target_gradient, Activations<T, D>& activations,
+                    bool parameter_gradients) const {
+    const Node<T, D>& node = nodes_[step.node];
     const PassPlan& plan = activations.plan();
     const BackwardNeeds& needs = plan.nodes[step.node].needs;
     const auto value = [&](NodeId id, bool is_needed) {
@@ -283,7 +286,7 @@ class Network {
                                 : View<const T, D>(activations.planned(plan.gradient_offsets[step.node], step.node)),
          .input_gradients = activations.input_gradients_,
          .state = activations.states_[step.node],
-         .parameter_gradients = !node.frozen});
+         .parameter_gradients = parameter_gradients});
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
       if (step.inputs[i].is_summand)
         accumulate(activations.input_gradients_[i],
