@@ -76,7 +76,7 @@ template <Scalar T>
       sums[static_cast<std::size_t>(i % channels)] += sums[static_cast<std::size_t>(i)];
     for (Index i = channels; i < shape.size(); ++i)
       sums[static_cast<std::size_t>(i)] = sums[static_cast<std::size_t>(i % channels)];
-    terms *= static_cast<double>(shape.size() / channels);
+    terms *= static_cast<double>(shape.size()) / static_cast<double>(channels);
   }
   Tensor<T, Cpu> result = Tensor<T, Cpu>::uninitialized(shape);
   for (Index i = 0; i < shape.size(); ++i) result[i] = static_cast<T>(sums[static_cast<std::size_t>(i)] / terms);
