@@ -2,13 +2,17 @@
 /// The whole library except what needs other libraries (image files, reports, studies).
 
 #include <fusiform/analysis/across_nets.hpp>
+#include <fusiform/analysis/apply_lesion.hpp>
+#include <fusiform/analysis/attribution.hpp>
 #include <fusiform/analysis/bca_interval.hpp>
 #include <fusiform/analysis/bootstrap.hpp>
+#include <fusiform/analysis/conductance.hpp>
 #include <fusiform/analysis/distributions.hpp>
 #include <fusiform/analysis/drops.hpp>
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
+#include <fusiform/analysis/lesion_reference.hpp>
 #include <fusiform/analysis/matched_images.hpp>
 #include <fusiform/analysis/multiple_testing.hpp>
 #include <fusiform/analysis/null_distribution.hpp>
@@ -20,10 +24,15 @@
 #include <fusiform/analysis/segregation.hpp>
 #include <fusiform/analysis/segregation_difference.hpp>
 #include <fusiform/analysis/selection.hpp>
+#include <fusiform/analysis/selectivity.hpp>
+#include <fusiform/analysis/site_gradients.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/analysis/subgroups.hpp>
+#include <fusiform/analysis/task_variance.hpp>
+#include <fusiform/analysis/unit_effects.hpp>
 #include <fusiform/analysis/unit_means.hpp>
 #include <fusiform/analysis/unit_preference.hpp>
+#include <fusiform/analysis/unit_table.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/nearest_names.hpp>
