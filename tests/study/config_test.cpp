@@ -1,9 +1,12 @@
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include <fusiform/study/config_file.hpp>
 #include <fusiform/study/study_net.hpp>
+#include <fusiform/study/training.hpp>
 
 #include "tests/io/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
@@ -248,4 +251,29 @@ TEST_CASE("a wrong setting of a variant is named with its line and the variant")
   CHECK_THAT(problem_of(head + "[[task]]\nname = 'x'\nimages = 'y'\nclasses_of = 'cars'\n"),
              Contains("classes_of") && Contains("'cars'"));
   CHECK_THAT(problem_of(head + "[train]\ninit_from = 'main'\n"), Contains("the main net is trained first"));
+}
+
+TEST_CASE("every study file of the examples can be read, and its nets have the layers it names") {
+  const std::filesystem::path studies = std::filesystem::path(FUSIFORM_GOLDENS) / "../../examples/studies";
+  int files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(studies)) {
+    if (entry.path().extension() != ".toml") continue;
+    ++files;
+    CAPTURE(entry.path().string());
+    const StudyConfig config = load_study_config(entry.path().string());
+    std::vector<ClassInfo> classes;  // of the same names in all tasks, so that one can be judged as another
+    for (const TaskConfig& task : config.tasks)
+      for (const char* name : {"a", "b"}) classes.push_back({task.name, name});
+    for (const StudyNet& net : study_nets(config)) {
+      CAPTURE(net.title());
+      const NetConfig& settings = net.settings->net;
+      const NetworkPlan plan = net_plan(settings, net_tasks(settings, config.tasks, classes));
+      for (const std::string& layer : net.settings->lesion.layers)
+        CHECK((!net.settings->does("lesion") ||
+               std::any_of(plan.layers.begin(), plan.layers.end(), [&](const PlannedLayer& planned) {
+                 return planned.name == layer || planned.alias == layer;
+               })));
+    }
+  }
+  CHECK(files >= 24);
 }
