@@ -1,12 +1,14 @@
 #pragma once
 
 #include <array>
+#include <type_traits>
 
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/rounding.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/cpu/channel_vectors.hpp>
 #include <fusiform/ops/cpu/grain.hpp>
+#include <fusiform/ops/cpu/pool_2x2.hpp>
 #include <fusiform/ops/cpu/pool_ranges.hpp>
 
 namespace fusiform::kernels {
@@ -18,7 +20,8 @@ template <Scalar T>
 }
 
 template <Scalar T>
-void avg_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, bool count_include_pad, View<T, Cpu> y) {
+void avg_pool2d_forward_windows(View<const T, Cpu> x, const PoolWindow& window, bool count_include_pad,
+                                View<T, Cpu> y) {
   const Index width = x.shape()[2], channels = x.shape()[3];
   const Index image_size = x.shape()[1] * width * channels;
   const Shape& out = y.shape();
@@ -35,7 +38,7 @@ void avg_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, bool cou
                 for (Index row = 0; row < window_height; ++row)
                   for (Index column = 0; column < window_width; ++column) {
                     const T* pixel = corner + (row * width + column) * channels + c;
-                    __builtin_prefetch(pixel + ahead);
+                    __builtin_prefetch(pixel + ahead, 0, 2);
                     sum += lanes.load(pixel);
                   }
                 lanes.store(result + c, sum * weight);
@@ -43,6 +46,17 @@ void avg_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, bool cou
         });
   };
   for_each_pixel(out, inputs_of_outputs(window, x.shape(), out), channels * window.kernel * window.kernel, pool);
+}
+
+template <Scalar T>
+void avg_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, bool count_include_pad, View<T, Cpu> y) {
+  if (!is_pool_2x2(window)) {
+    avg_pool2d_forward_windows(x, window, count_include_pad, y);
+  } else if (larger_than_caches<T>(x.size())) {
+    avg_pool2d_forward_2x2<T, true>(x, y);
+  } else {
+    avg_pool2d_forward_2x2<T, false>(x, y);
+  }
 }
 
 /// Gathers instead of scattering: every pixel asks the windows over it, so that rows are independent of each other.
@@ -79,10 +93,17 @@ void avg_pool2d_backward_gather(View<const T, Cpu> dy, const PoolWindow& window,
 
 template <Scalar T>
 void avg_pool2d_backward(View<const T, Cpu> dy, const PoolWindow& window, bool count_include_pad, View<T, Cpu> dx) {
+  const auto pool = [&]<bool streams>(std::bool_constant<streams>) {
+    if (is_pool_2x2(window)) {
+      avg_pool2d_backward_2x2<T, streams>(dy, dx);
+    } else {
+      avg_pool2d_backward_gather<T, streams>(dy, window, count_include_pad, dx);
+    }
+  };
   if (worth_streaming(dx.data(), dx.size(), dx.shape()[3])) {
-    avg_pool2d_backward_gather<T, true>(dy, window, count_include_pad, dx);
+    pool(std::true_type{});
   } else {
-    avg_pool2d_backward_gather<T, false>(dy, window, count_include_pad, dx);
+    pool(std::false_type{});
   }
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/cpu/channel_vectors.hpp>
+#include <fusiform/ops/cpu/pool_2x2.hpp>
 #include <fusiform/ops/cpu/pool_ranges.hpp>
 
 namespace fusiform::kernels {
@@ -27,7 +29,7 @@ void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, 
                 for (Index row = 0; row < window_height; ++row)
                   for (Index column = 0; column < window_width; ++column) {
                     const T* pixel = corner + (row * width + column) * channels + c;
-                    __builtin_prefetch(pixel + ahead);
+                    __builtin_prefetch(pixel + ahead, 0, 2);
                     const simd::Vector<T> value = lanes.load(pixel);
                     const Places<T> take = (value > best) | (value != value);  // NaN counts as the largest
                     best = take ? value : best;
@@ -45,10 +47,19 @@ void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, 
 template <Scalar T>
 void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, Cpu> y,
                         View<std::int32_t, Cpu> positions) {
+  const auto pool = [&]<bool want_positions>(std::bool_constant<want_positions>) {
+    if (!is_pool_2x2(window)) {
+      max_pool2d_forward<T, want_positions>(x, window, y, positions.data());
+    } else if (larger_than_caches<T>(x.size())) {
+      max_pool2d_forward_2x2<T, want_positions, true>(x, y, positions.data());
+    } else {
+      max_pool2d_forward_2x2<T, want_positions, false>(x, y, positions.data());
+    }
+  };
   if (positions.data() != nullptr)
-    max_pool2d_forward<T, true>(x, window, y, positions.data());
+    pool(std::true_type{});
   else
-    max_pool2d_forward<T, false>(x, window, y, nullptr);
+    pool(std::false_type{});
 }
 
 /// Gathers instead of scattering: every pixel asks the windows over it, so that rows are independent of each other.
@@ -82,10 +93,17 @@ void max_pool2d_backward_gather(View<const T, Cpu> dy, View<const std::int32_t, 
 template <Scalar T>
 void max_pool2d_backward(View<const T, Cpu> dy, View<const std::int32_t, Cpu> positions, const PoolWindow& window,
                          View<T, Cpu> dx) {
+  const auto pool = [&]<bool streams>(std::bool_constant<streams>) {
+    if (is_pool_2x2(window)) {
+      max_pool2d_backward_2x2<T, streams>(dy, positions, dx);
+    } else {
+      max_pool2d_backward_gather<T, streams>(dy, positions, window, dx);
+    }
+  };
   if (worth_streaming(dx.data(), dx.size(), dx.shape()[3])) {
-    max_pool2d_backward_gather<T, true>(dy, positions, window, dx);
+    pool(std::true_type{});
   } else {
-    max_pool2d_backward_gather<T, false>(dy, positions, window, dx);
+    pool(std::false_type{});
   }
 }
 

@@ -9,11 +9,17 @@
 
 namespace fusiform::kernels {
 
+/// Whether `size` elements take more than about a third-level cache.
+template <Scalar T>
+[[nodiscard]] constexpr bool larger_than_caches(Index size) noexcept {
+  return size > (Index{1} << 24) / static_cast<Index>(sizeof(T));
+}
+
 /// Whether rows of `row_size` elements of a result of `size` should be stored past the caches: they are aligned, and
-/// the result is about as large as a third-level cache.
+/// the result is larger than the caches.
 template <Scalar T>
 [[nodiscard]] bool worth_streaming(const T* result, Index size, Index row_size) noexcept {
-  return size > (Index{1} << 24) / static_cast<Index>(sizeof(T)) && row_size % simd::lanes<T> == 0 &&
+  return larger_than_caches<T>(size) && row_size % simd::lanes<T> == 0 &&
          reinterpret_cast<std::uintptr_t>(result) % sizeof(simd::Vector<T>) == 0;
 }
 
@@ -37,6 +43,15 @@ FUSIFORM_INLINE void stream_store(T* to, simd::Vector<T> vector) noexcept {
 #else
   simd::store(to, vector);
 #endif
+}
+
+/// Elements of a block that an update writes in the first-level cache before they are streamed.
+inline constexpr Index update_block = 512;
+
+/// Whole vectors, to an aligned place.
+template <Scalar T>
+void stream_copy(const T* from, T* to, Index count) noexcept {
+  for (Index i = 0; i < count; i += simd::lanes<T>) stream_store(to + i, simd::load(from + i));
 }
 
 inline void stream_fence() noexcept {
