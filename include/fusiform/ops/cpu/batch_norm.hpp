@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <fusiform/core/scratch.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/batch_norm_gradients.hpp>
 #include <fusiform/ops/cpu/column_sums.hpp>
@@ -12,22 +13,40 @@
 
 namespace fusiform::kernels {
 
-/// One pass. Each tile sums deviations from its first row, and their squares, in double: the shift leaves nothing to
-/// cancel when mean >> deviation. Tiles are merged by the formula of Chan, Golub & LeVeque (1979).
+struct TileMedianScratch {};
+
+/// For every tile of `sums` and channel the median of the tile's first three rows (the first row if there are fewer):
+/// a typical value even if one row is far from all others.
+template <Scalar T>
+[[nodiscard]] const T* tile_medians(const T* x, const ColumnSums<T>& sums, Index channels) {
+  T* medians = scratch<TileMedianScratch, T>(sums.tiles() * channels);
+  for (Index tile = 0; tile < sums.tiles(); ++tile) {
+    const T* __restrict first = x + sums.first_row(tile) * channels;
+    const T* __restrict second = first + (sums.rows_of(tile) < 3 ? 0 : channels);
+    const T* __restrict third = first + (sums.rows_of(tile) < 3 ? 0 : 2 * channels);
+    T* __restrict median = medians + tile * channels;
+    for (Index c = 0; c < channels; ++c)
+      median[c] = std::max(std::min(first[c], second[c]), std::min(std::max(first[c], second[c]), third[c]));
+  }
+  return medians;
+}
+
+/// One pass. Each tile sums deviations from a typical row of its own, and their squares: the shift leaves nothing to
+/// cancel when mean >> deviation. Tiles are merged in double by the formula of Chan, Golub & LeVeque (1979).
 template <Scalar T>
 void batch_norm_statistics(View<const T, Cpu> x, double eps, View<T, Cpu> mean, View<T, Cpu> inverse_deviation,
                            View<T, Cpu> unbiased_variance) {
   const Index channels = x.shape().channels();
   const Index rows = x.size() / channels;
   ColumnSums<T> sums(rows, channels);
+  const T* shifts = tile_medians(x.data(), sums, channels);
+  const Index ahead = sums.fetch_distance();
   sums.add_up([&](Index tile, Index c, auto lanes) __attribute__((always_inline)) {
     const T* values = x.data() + c;
-    const simd::Vector<T> shift = lanes.load(values + sums.first_row(tile) * channels);
-    return [=]<int part>(Index position, std::integral_constant<int, part>) __attribute__((always_inline)) {
-      // Across rows the processor does not see what comes next.
-      __builtin_prefetch(values + position + ColumnSums<T>::group_rows * channels);
-      const simd::Vector<double> deviation =
-          simd::widened<T, part>(lanes.load(values + position)) - simd::widened<T, part>(shift);
+    const simd::Vector<T> shift = lanes.load(shifts + tile * channels + c);
+    return [=](Index position) __attribute__((always_inline)) {
+      __builtin_prefetch(values + position + ahead, 0, 2);  // into the second-level cache
+      const simd::Vector<T> deviation = lanes.load(values + position) - shift;
       return std::pair(deviation, deviation);
     };
   });
@@ -36,14 +55,15 @@ void batch_norm_statistics(View<const T, Cpu> x, double eps, View<T, Cpu> mean, 
   for (Index tile = 0; tile < sums.tiles(); ++tile) {
     const auto before = static_cast<double>(sums.first_row(tile));
     const auto count = static_cast<double>(sums.rows_of(tile));
+    const double one_of = 1 / count;
     const double share = count / (before + count);
     const double* sum = sums.sums(tile);
     const double* square = sums.products(tile);
-    const T* shift = x.data() + sums.first_row(tile) * channels;
+    const T* shift = shifts + tile * channels;
     double* __restrict center = centers.data();
     double* __restrict total = squares.data();
     for (Index c = 0; c < channels; ++c) {
-      const double offset = sum[c] / count;
+      const double offset = sum[c] * one_of;
       const double distance = static_cast<double>(shift[c]) + offset - center[c];
       total[c] += std::max(0.0, square[c] - offset * sum[c]) + distance * distance * before * share;
       center[c] += distance * share;
@@ -89,13 +109,15 @@ void batch_norm_gradient_sums(const BatchNormGradients<T, Cpu>& a, std::vector<d
                               std::vector<double>& dy_x_sum) {
   const Index channels = a.x.shape().channels();
   ColumnSums<T> sums(a.x.size() / channels, channels);
+  const Index ahead = sums.fetch_distance();
   sums.add_up([&](Index /*tile*/, Index c, auto lanes) __attribute__((always_inline)) {
     const T* values = a.x.data() + c;
     const T* gradients = a.dy.data() + c;
     const simd::Vector<T> center = lanes.load(a.mean.data() + c);
-    return [=]<int part>(Index position, std::integral_constant<int, part>) __attribute__((always_inline)) {
-      return std::pair(simd::widened<T, part>(lanes.load(gradients + position)),
-                       simd::widened<T, part>(lanes.load(values + position) - center));
+    return [=](Index position) __attribute__((always_inline)) {
+      __builtin_prefetch(values + position + ahead, 0, 2);  // into the second-level cache
+      __builtin_prefetch(gradients + position + ahead, 0, 2);
+      return std::pair(lanes.load(gradients + position), lanes.load(values + position) - center);
     };
   });
   dy_sum.assign(static_cast<std::size_t>(channels), 0.0);
