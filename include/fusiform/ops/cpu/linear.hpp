@@ -4,6 +4,7 @@
 
 #include <fusiform/ops/cpu/bias_gradient.hpp>
 #include <fusiform/ops/cpu/dot_products.hpp>
+#include <fusiform/ops/cpu/outer_product.hpp>
 #include <fusiform/ops/cpu/row_product.hpp>
 #include <fusiform/ops/linear_options.hpp>
 
@@ -35,14 +36,19 @@ template <Scalar T>
 void linear_backward_weight(View<const T, Cpu> x, View<const T, Cpu> dy, View<T, Cpu> dw) {
   const Index out = dw.shape()[0];
   const Index in = dw.shape()[1];
-  row_product<T>({.rows = out,
-                  .depth = x.shape()[0],
-                  .columns = in,
-                  .a = dy.data(),
-                  .a_row = 1,
-                  .a_step = out,
-                  .b = x.data(),
-                  .c = dw.data()});
+  const RowProductShape<T> product{.rows = out,
+                                   .depth = x.shape()[0],
+                                   .columns = in,
+                                   .a = dy.data(),
+                                   .a_row = 1,
+                                   .a_step = out,
+                                   .b = x.data(),
+                                   .c = dw.data()};
+  if (product.depth > 0 && product.depth <= outer_product_terms) {
+    outer_product(product);
+  } else {
+    row_product(product);
+  }
 }
 
 template <Scalar T>
