@@ -24,12 +24,12 @@ struct ResponseMoments {
 
 /// One unit: task s against all others. Positive = it answers more to s. A unit that never varies has contrast 0.
 struct SelectivityContrast {
-  double difference = 0;  ///< of the two mean responses
-  double t = 0;           ///< Welch's, for unequal variances; infinite if only the means differ
-  double freedom = 0;     ///< degrees of freedom by Welch and Satterthwaite
-  double log10_p = 0;     ///< -log10 of t's two-sided p, as in localizer maps; infinite where p is below 1e-307
-  double d_prime = 0;     ///< difference / root of the mean of the two variances
-  double explained = 0;   ///< share of the variance over all images that the two groups explain (eta squared)
+  double difference = 0;     ///< of the two mean responses
+  double t = 0;              ///< Welch's, for unequal variances; infinite if only the means differ
+  double freedom = 0;        ///< degrees of freedom by Welch and Satterthwaite
+  double minus_log10_p = 0;  ///< -log10 of t's two-sided p, as in localizer maps; infinite where p is below 1e-307
+  double d_prime = 0;        ///< difference / root of the mean of the two variances
+  double explained = 0;      ///< share of the variance over all images that the two groups explain (eta squared)
 };
 
 /// The contrast of two groups of 2 or more images. Formulas: Welch 1947, Satterthwaite 1946; d' as in Green & Swets
@@ -48,8 +48,8 @@ struct SelectivityContrast {
   contrast.freedom =
       error > 0 ? error * error / (own_error * own_error / (n - 1) + other_error * other_error / (m - 1)) : n + m - 2;
   contrast.d_prime = contrast.difference / std::sqrt((own.variance + others.variance) / 2);
-  contrast.log10_p = std::isinf(contrast.t) ? std::numeric_limits<double>::infinity()
-                                            : -std::log10(student_t_two_sided_p(contrast.t, contrast.freedom));
+  contrast.minus_log10_p = std::isinf(contrast.t) ? std::numeric_limits<double>::infinity()
+                                                  : -std::log10(student_t_two_sided_p(contrast.t, contrast.freedom));
   const double between = n * m / (n + m) * contrast.difference * contrast.difference;
   contrast.explained = between / (between + (n - 1) * own.variance + (m - 1) * others.variance);
   return contrast;

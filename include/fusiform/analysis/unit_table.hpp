@@ -10,7 +10,8 @@
 
 namespace fusiform {
 
-/// A value. Means, intervals, effects per class and split halves are all computed from it.
+/// A value. Means, intervals, effects per class and split halves are all computed from it: `{table.values,
+/// table.labels}` is the UnitEffectTable that unit_preferences and split_half_reliability take.
 struct UnitTable {
   Tensor<float, Cpu> values;  ///< (images, units)
   std::vector<Index> labels;  ///< class of each image
