@@ -38,7 +38,7 @@ struct RandomEffects {
   double between_variance = undefined;  ///< tau²
   double within_variance = undefined;   ///< mean of the squared standard errors
   double heterogeneity = undefined;     ///< Cochran's Q
-  std::string_view reason = "";         ///< why all this is undefined; empty if it is not
+  std::string_view reason;              ///< why all this is undefined; empty if it is not
 };
 
 namespace detail {

@@ -29,7 +29,7 @@ struct Interval {
   double low = undefined;        ///< lower end of the confidence interval
   double high = undefined;       ///< upper end
   double deviation = undefined;  ///< standard deviation over the replicates (standard error)
-  std::string_view reason = "";  ///< why there are no ends, or not of the kind asked for; empty if all is well
+  std::string_view reason;       ///< why there are no ends, or not of the kind asked for; empty if all is well
 
   [[nodiscard]] bool defined() const noexcept { return std::isfinite(estimate) && low <= high; }
   [[nodiscard]] bool contains(double value) const noexcept { return low <= value && value <= high; }
