@@ -97,8 +97,10 @@
 #include <fusiform/nets/build_network.hpp>
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/nets/description.hpp>
+#include <fusiform/nets/freeze.hpp>
 #include <fusiform/nets/layer_factory.hpp>
 #include <fusiform/nets/layer_options.hpp>
+#include <fusiform/nets/layer_selection.hpp>
 #include <fusiform/nets/memory_plan.hpp>
 #include <fusiform/nets/net_options.hpp>
 #include <fusiform/nets/network.hpp>
@@ -109,6 +111,7 @@
 #include <fusiform/nets/resnet.hpp>
 #include <fusiform/nets/suffix.hpp>
 #include <fusiform/nets/token_net.hpp>
+#include <fusiform/nets/transfer.hpp>
 #include <fusiform/nets/vgg.hpp>
 #include <fusiform/ops/accumulate.hpp>
 #include <fusiform/ops/adam_update.hpp>

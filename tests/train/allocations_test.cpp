@@ -7,6 +7,7 @@
 
 #include <fusiform/nets/build_network.hpp>
 #include <fusiform/nets/description.hpp>
+#include <fusiform/nets/freeze.hpp>
 #include <fusiform/ops/softmax_cross_entropy.hpp>
 #include <fusiform/train/adam.hpp>
 #include <fusiform/train/outcomes.hpp>
@@ -114,6 +115,18 @@ TEST_CASE("convolutions and pools allocate no tensor after the first two trainin
   const NetOptions options{.image = {12, 12, 3}, .heads = {{"faces", 4}, {"objects", 3}}, .branch_after = "conv4"};
   Adam<float, Cpu> optimizer;
   Training training{build_network<float, Cpu>("16 16B M 20 32 A fc12 D", options, Rng(1)), optimizer};
+  const auto images = random_tensor<float>({6, 12, 12, 3}, Rng(2));
+  CHECK(training.allocated(2, images, large_allocations) > 0);
+  CHECK(training.allocated(3, images, large_allocations) == 0);
+}
+
+TEST_CASE("training behind a frozen trunk allocates no tensor after the first two steps") {
+  const ThreadCount one_thread(1);
+  const NetOptions options{.image = {12, 12, 3}, .heads = {{"faces", 4}, {"objects", 3}}, .branch_after = "conv4"};
+  Network<float, Cpu> network = build_network<float, Cpu>("16 16B M 20 32 A fc12 D", options, Rng(1));
+  freeze(network, {"features"});
+  Sgd<float, Cpu> optimizer;
+  Training training{std::move(network), optimizer};
   const auto images = random_tensor<float>({6, 12, 12, 3}, Rng(2));
   CHECK(training.allocated(2, images, large_allocations) > 0);
   CHECK(training.allocated(3, images, large_allocations) == 0);

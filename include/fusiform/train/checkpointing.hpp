@@ -8,6 +8,7 @@
 
 #include <fusiform/io/format.hpp>
 #include <fusiform/nets/checkpoint.hpp>
+#include <fusiform/nets/freeze.hpp>
 #include <fusiform/train/optimizer.hpp>
 #include <fusiform/train/optimizer_state.hpp>
 #include <fusiform/train/schedule.hpp>
@@ -21,7 +22,19 @@ struct TrainingPosition {
   std::map<std::string, std::string> notes = {};  ///< free
 };
 
-/// Crash-safe. Throws FileError.
+namespace detail {
+
+/// The frozen layers as one word each.
+template <Scalar T>
+[[nodiscard]] std::string frozen_note(const Network<T, Cpu>& network) {
+  std::string note;
+  for (const std::string& name : frozen_layers(network)) note += (note.empty() ? "" : " ") + name;
+  return note;
+}
+
+}  // namespace detail
+
+/// Crash-safe. Optimisers keep nothing for frozen layers, whose names are stored. Throws FileError.
 template <Scalar T>
 void save_training(const std::string& path, const Network<T, Cpu>& network,
                    const std::vector<std::unique_ptr<Optimizer<T, Cpu>>>& optimizers, const Schedule& schedule,
@@ -31,14 +44,16 @@ void save_training(const std::string& path, const Network<T, Cpu>& network,
   state.seed = position.seed;
   state.notes = position.notes;
   for (std::size_t i = 0; i < optimizers.size(); ++i) store_optimizer(state, static_cast<int>(i), *optimizers[i]);
+  state.notes["frozen"] = detail::frozen_note(network);
   state.notes["schedule.kind"] = schedule.kind();
   const std::vector<double> numbers = schedule.state();
   for (std::size_t i = 0; i < numbers.size(); ++i) state.notes[text("schedule.", i)] = format_number(numbers[i]);
   save_checkpoint(path, network, state);
 }
 
-/// Restores what `save_training` wrote into a net, optimisers and schedule of the same kinds and settings, and returns
-/// the number of finished epochs. Throws FileError that names what is missing or does not fit.
+/// Restores what `save_training` wrote into a net with the same frozen layers, optimisers and schedule of the same
+/// kinds and settings, and returns where training stood. Rate factors are settings too: they are not stored. Throws
+/// FileError that names what is missing or does not fit.
 template <Scalar T>
 [[nodiscard]] TrainingPosition load_training(const std::string& path, Network<T, Cpu>& network,
                                              std::vector<std::unique_ptr<Optimizer<T, Cpu>>>& optimizers,
@@ -54,6 +69,9 @@ template <Scalar T>
     if (!value) throw FileError(path, text("note '", key, "': expected a number, found '", note(key), "'"));
     return *value;
   };
+  const std::string frozen = state.notes.contains("frozen") ? state.notes.at("frozen") : "";  // older files: none were
+  if (frozen != detail::frozen_note(network))
+    throw FileError(path, text("frozen layers: expected '", detail::frozen_note(network), "', found '", frozen, "'"));
   const std::vector<Parameter<T, Cpu>*> parameters = network.learned_parameters();
   try {
     for (std::size_t i = 0; i < optimizers.size(); ++i)
