@@ -122,7 +122,7 @@ TEST_CASE("every impossible value is named with its line, what was expected and 
       {"[lesion]", "group = nan", "group: expected a number from 0 to 1, got nan"},
       {"[lesion]", "images = 0", "images: expected 1 or more, got 0"},
       {"[lesion]", "selection = 'last'", "selection: expected stratified or first, got 'last'"},
-      {"[lesion]", "kind = 'ones'", "kind: expected zero or weights, got 'ones'"},
+      {"[lesion]", "kind = 'ones'", "kind: expected zero, weights, mean, resample or scale, got 'ones'"},
       {"[lesion]", "fractions = [0, 20]", "fractions: expected a number from 0 to 1, got 20"},
       {"[lesion]", "random_lesions = -1", "random_lesions: expected 0 or more, got -1"},
       {"[lesion]", "memory_mib = 0", "memory_mib: expected 1 or more, got 0"},

@@ -91,12 +91,6 @@ namespace detail {
   return lesions;
 }
 
-/// How all planned lesions are done.
-struct LesionManner {
-  LesionKind kind = LesionKind::zero;  ///< zero also for a site of kind weights
-  double alpha = 0;                    ///< the factor of kind `scale`
-};
-
 /// Evaluates all planned lesions at `site` on the test images of all tasks. Each task is judged at its own head.
 template <Scalar T>
 [[nodiscard]] std::vector<TaskEffects<T>> lesion_effects(const Network<T, Cpu>& network, const LesionSite& site,

@@ -29,6 +29,12 @@ struct Lesion {
   bool keep_only = false;              ///< the inverse lesion: every unit but these is lesioned
 };
 
+/// How a list of lesions is done.
+struct LesionManner {
+  LesionKind kind = LesionKind::zero;  ///< zero also for a site of kind weights
+  double alpha = 0;                    ///< the factor of kind `scale`
+};
+
 /// Where the lesions of one layer and kind act.
 struct LesionSite {
   NodeId layer;  ///< the layer that was named

@@ -14,6 +14,7 @@ namespace fusiform {
 struct RankingOptions {
   double fraction = 0.2;  ///< share of the layer's units to select (greedy_p); 0: one pass that sorts all (linear)
   double group = 0.016;   ///< share of the layer's units selected per iteration (group_p); 0: one at a time
+  LesionManner manner{};  ///< how units are lesioned
 };
 
 /// One iteration: every unit not yet selected is lesioned together with those that are.
@@ -71,12 +72,13 @@ template <Scalar T>
   while (schedule.goes_on(static_cast<Index>(ranking.units.size())) && !remaining.empty()) {
     RankingIteration iteration;
     iteration.candidates = remaining;
-    std::vector<std::vector<Index>> lesions{ranking.units};  // the base, then one per candidate
+    // The base, then one per candidate.
+    std::vector<Lesion> lesions{{ranking.units, options.manner.kind, options.manner.alpha}};
     for (const Index unit : remaining) {
-      lesions.push_back(ranking.units);
-      lesions.back().push_back(unit);
+      lesions.push_back(lesions.front());
+      lesions.back().units.push_back(unit);
     }
-    const std::vector<Outcomes<T>> outcomes = evaluator.evaluate(lesions);
+    const std::vector<Outcomes<T>> outcomes = evaluator.evaluate(std::span<const Lesion>(lesions));
     iteration.base_loss = outcomes.front().mean_loss();
     for (std::size_t i = 1; i < outcomes.size(); ++i) {
       iteration.losses.push_back(outcomes[i].mean_loss());

@@ -87,7 +87,9 @@ struct LesionConfig {
   double group = 0.016;                  ///< share selected per iteration
   Index images = 6400;                   ///< training images of the task that the ranking uses, at most
   std::string selection = "stratified";  ///< stratified, first (the published scripts' literal behaviour)
-  std::string kind = "zero";             ///< zero, weights, mean, resample
+  std::string kind = "zero";             ///< zero, weights, mean, resample, scale
+  double scale = 0;                      ///< what kind `scale` multiplies the units with
+  bool keep_only = false;                ///< also the inverse lesions: every unit but the ranked ones
   std::vector<double> fractions = {0, 0.05, 0.1, 0.15, 0.2};  ///< points of the lesion curves
   Index random_lesions = 20;                                  ///< random sets per layer, as many units as `fraction`
   Index random_classes = 0;  ///< rankings for random halves of the classes: the null of the segregation index
@@ -113,6 +115,8 @@ struct NetSettings {
   [[nodiscard]] bool does(std::string_view analysis) const {
     return std::find(analyses.begin(), analyses.end(), analysis) != analyses.end();
   }
+  /// Whether single layers are looked into.
+  [[nodiscard]] bool lesions_layers() const { return does("lesion") || does("attribute"); }
 };
 
 /// `[[variant]]`: another net of the study. In the file it says only what is different from the sections above:

@@ -119,7 +119,8 @@ inline void check_lesion(const LesionConfig& lesion, const NetPlace& place) {
   check.probability("group", lesion.group);
   check.at_least("images", lesion.images, 1);
   check.one_of("selection", lesion.selection, {"stratified", "first"});
-  check.one_of("kind", lesion.kind, {"zero", "weights"});
+  check.one_of("kind", lesion.kind, {"zero", "weights", "mean", "resample", "scale"});
+  check.require(std::isfinite(lesion.scale), "scale", "a finite number", lesion.scale);
   for (const double fraction : lesion.fractions) check.probability("fractions", fraction);
   check.all_different("fractions", lesion.fractions);
   check.at_least("random_lesions", lesion.random_lesions, 0);

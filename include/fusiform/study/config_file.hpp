@@ -195,6 +195,8 @@ inline void read_section(ConfigTable table, LesionConfig& lesion) {
   table.read("images", lesion.images);
   table.read("selection", lesion.selection);
   table.read("kind", lesion.kind);
+  table.read("scale", lesion.scale);
+  table.read("keep_only", lesion.keep_only);
   table.read("fractions", lesion.fractions);
   table.read("random_lesions", lesion.random_lesions);
   table.read("random_classes", lesion.random_classes);

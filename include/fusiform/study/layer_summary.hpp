@@ -104,23 +104,23 @@ using Json = nlohmann::ordered_json;
     for (const Outcomes<float>& outcomes : task.lesioned) responses.lesioned.emplace_back(outcomes.correct);
     const TaskDrops drops = proportional_drops(responses, rng.stream(t), options);
     Json lesions = Json::array();
+    Json kept = Json::array();  // inverse lesions
     std::vector<double> random;
     for (std::size_t i = 1; i < effects.lesions.size(); ++i) {
       const PlannedLesion& lesion = effects.lesions[i];
-      if (lesion.origin == "random") random.push_back(drops.drop[i].estimate);
+      if (lesion.origin == "random" && !lesion.keep_only) random.push_back(drops.drop[i].estimate);
       if (lesion.origin == "random") continue;
-      lesions.push_back({{"sort_task", lesion.origin},
-                         {"fraction", lesion.fraction},
-                         {"units", lesion.units.size()},
-                         {"mean_loss", task.lesioned[i].mean_loss()},
-                         {"top1", to_json(drops.accuracy[i])},
-                         {"drop", to_json(drops.drop[i])}});
+      (lesion.keep_only ? kept : lesions)
+          .push_back({{"sort_task", lesion.origin},
+                      {"fraction", lesion.fraction},
+                      {"units", lesion.units.size()},
+                      {"mean_loss", task.lesioned[i].mean_loss()},
+                      {"top1", to_json(drops.accuracy[i])},
+                      {"drop", to_json(drops.drop[i])}});
     }
-    Json entry{{"task", task.task},
-               {"images", task.labels.size()},
-               {"top1", to_json(drops.base)},
-               {"mean_loss", task.lesioned.front().mean_loss()},
-               {"lesions", lesions}};
+    Json entry{{"task", task.task},           {"images", task.labels.size()},
+               {"top1", to_json(drops.base)}, {"mean_loss", task.lesioned.front().mean_loss()},
+               {"lesions", lesions},          {"keep_only", kept}};
     if (!random.empty()) {
       std::sort(random.begin(), random.end());
       entry["random_lesions"] = {{"sets", random.size()},
@@ -151,7 +151,8 @@ using Json = nlohmann::ordered_json;
       response.lesioned.emplace_back(task.lesioned[*lesion].correct);
     }
     for (std::size_t i = 0; i < effects.lesions.size(); ++i)
-      if (effects.lesions[i].origin == "random") response.random.emplace_back(task.lesioned[i].correct);
+      if (effects.lesions[i].origin == "random" && !effects.lesions[i].keep_only)
+        response.random.emplace_back(task.lesioned[i].correct);
     responses.push_back(std::move(response));
   }
   return responses;

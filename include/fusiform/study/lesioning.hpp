@@ -16,7 +16,16 @@
 namespace fusiform {
 
 [[nodiscard]] inline LesionKind lesion_kind(const LesionConfig& lesion) {
-  return lesion.kind == "weights" ? LesionKind::weights : LesionKind::zero;
+  if (lesion.kind == "weights") return LesionKind::weights;
+  if (lesion.kind == "mean") return LesionKind::mean;
+  if (lesion.kind == "resample") return LesionKind::resample;
+  return lesion.kind == "scale" ? LesionKind::scale : LesionKind::zero;
+}
+
+/// How units are lesioned; a site of kind weights is set to zero.
+[[nodiscard]] inline LesionManner lesion_manner(const LesionConfig& lesion) {
+  const LesionKind kind = lesion_kind(lesion);
+  return {kind == LesionKind::weights ? LesionKind::zero : kind, lesion.scale};
 }
 
 /// The lesion size at which segregation is judged: that of the ranking, or 20 % after a linear ranking.
@@ -86,6 +95,11 @@ namespace detail {
   return {.memory = static_cast<std::size_t>(lesion.memory_mib) << 20U};
 }
 
+/// For kinds mean and resample: other images of the same list, whose partners are drawn once per net and task.
+[[nodiscard]] inline LesionReference<float> lesion_reference(const LesionedNet& lesioned, const NetTask& task) {
+  return {.rng = Rng(lesioned.net.seed).stream("resampled partners").stream(task.task)};
+}
+
 /// Whether the journal of a ranking is there and complete.
 [[nodiscard]] inline bool is_ranked(const std::string& journal, const LesionConfig& lesion) {
   const Ranking ranking = read_ranking(journal);
@@ -104,11 +118,11 @@ namespace detail {
   const LabelledImages<float> images =
       task_input(net.settings->net, pack, task, ranking_images(lesion, pack, task, net.seed));
   LesionEvaluator<float> evaluator(network, lesion_site(network, layer, lesion_kind(lesion)), task_head(network, task),
-                                   images, evaluator_options(lesion));
+                                   images, evaluator_options(lesion), lesion_reference(lesioned, task));
   study.progress.start(text(net.title(), ": ranking ", layer, " for ", task.task), "units");
   JsonLinesWriter journal(path);
   Ranking ranking = rank_units(
-      evaluator, {.fraction = lesion.fraction, .group = lesion.group},
+      evaluator, {.fraction = lesion.fraction, .group = lesion.group, .manner = lesion_manner(lesion)},
       [&](const Ranking& ranked, Index wanted) {
         journal.append(to_json(ranked.iterations.back()).dump());
         journal.flush();
@@ -128,12 +142,14 @@ namespace detail {
   std::vector<TaskImages<float>> images;
   for (const NetTask& task : tasks)
     images.push_back({task.task, task_head(network, task),
-                      task_input(net.settings->net, pack, task, task_images(pack.manifest(), task, Split::test))});
+                      task_input(net.settings->net, pack, task, task_images(pack.manifest(), task, Split::test)),
+                      lesion_reference(lesioned, task)});
   const LesionSite site = lesion_site(network, layer, lesion_kind(lesioned.lesion()));
   LayerEffects effects{.layer = layer, .units = site.units, .lesions = std::move(lesions), .tasks = {}};
   study.progress.start(text(net.title(), ": lesions of ", layer), "evaluations");
-  effects.tasks = lesion_effects(network, site, effects.lesions, images, evaluator_options(lesioned.lesion()),
-                                 [&](Index done, Index total) { study.progress.update(done, total); });
+  effects.tasks = lesion_effects(
+      network, site, effects.lesions, images, evaluator_options(lesioned.lesion()),
+      [&](Index done, Index total) { study.progress.update(done, total); }, lesion_manner(lesioned.lesion()));
   study.progress.finish(text(effects.lesions.size(), " lesions, ", tasks.size(), " tasks"));
   return effects;
 }
@@ -185,7 +201,8 @@ inline void lesion_layer(StudyContext& study, const LesionedNet& lesioned, const
                                          plan_lesions(detail::names_of(ranked), rankings,
                                                       {.fractions = lesion_fractions(lesion),
                                                        .random_sets = lesion.random_lesions,
-                                                       .random_fraction = headline_fraction(lesion)},
+                                                       .random_fraction = headline_fraction(lesion),
+                                                       .keep_only = lesion.keep_only},
                                                       Rng(lesioned.net.seed).stream("random lesions").stream(layer))));
 }
 

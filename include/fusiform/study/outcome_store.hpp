@@ -19,10 +19,11 @@ struct LayerEffects {
   std::vector<PlannedLesion> lesions;
   std::vector<TaskEffects<float>> tasks;
 
-  /// Position of a lesion in `lesions`; nothing if it was not available. Fractions are compared as written.
+  /// Position of a lesion (not of an inverse one) in `lesions`; nothing if it was not available. Fractions are compared
+  /// as written.
   [[nodiscard]] std::optional<std::size_t> find(const std::string& origin, double fraction) const {
     for (std::size_t i = 0; i < lesions.size(); ++i)
-      if (lesions[i].origin == origin && lesions[i].fraction == fraction) return i;
+      if (lesions[i].origin == origin && lesions[i].fraction == fraction && !lesions[i].keep_only) return i;
     return std::nullopt;
   }
 };
@@ -33,8 +34,11 @@ inline void write_effects(const std::string& path, const LayerEffects& effects) 
   SafetensorsWriter file;
   nlohmann::ordered_json lesions = nlohmann::ordered_json::array();
   for (const PlannedLesion& lesion : effects.lesions)
-    lesions.push_back(
-        {{"origin", lesion.origin}, {"fraction", lesion.fraction}, {"repeat", lesion.repeat}, {"units", lesion.units}});
+    lesions.push_back({{"origin", lesion.origin},
+                       {"fraction", lesion.fraction},
+                       {"repeat", lesion.repeat},
+                       {"units", lesion.units},
+                       {"keep_only", lesion.keep_only}});
   nlohmann::ordered_json tasks = nlohmann::ordered_json::array();
   for (const TaskEffects<float>& task : effects.tasks) tasks.push_back(task.task);
   file.set_metadata("layer", effects.layer);
@@ -76,7 +80,8 @@ inline void write_effects(const std::string& path, const LayerEffects& effects) 
     effects.units = *units;
     for (const auto& lesion : nlohmann::json::parse(metadata("lesions")))
       effects.lesions.push_back({lesion.at("origin").get<std::string>(), lesion.at("fraction").get<double>(),
-                                 lesion.at("repeat").get<Index>(), lesion.at("units").get<std::vector<Index>>()});
+                                 lesion.at("repeat").get<Index>(), lesion.at("units").get<std::vector<Index>>(),
+                                 lesion.at("keep_only").get<bool>()});
     if (effects.lesions.empty() || !effects.lesions.front().units.empty())
       throw FileError(path, "expected the intact net as the first lesion");
     for (const auto& name : nlohmann::json::parse(metadata("tasks"))) {

@@ -75,7 +75,7 @@ class StudyPaths {
   }
   /// Every unit of a layer: its lesion's effect and the shortcuts for it.
   [[nodiscard]] std::string attribution(const StudyNet& net, const std::string& layer) const {
-    return in_root("attribution/" + name_of(net) + "_" + plain(layer) + ".csv");
+    return in_root("attribution/" + name_of(net) + "_" + plain(layer) + ".safetensors");
   }
 
   /// "seed0", "faces%20only_seed0": the beginning of a net's file names.

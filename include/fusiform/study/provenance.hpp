@@ -53,6 +53,8 @@ namespace fusiform {
             {"images", lesion.images},
             {"selection", lesion.selection},
             {"kind", lesion.kind},
+            {"scale", lesion.scale},
+            {"keep_only", lesion.keep_only},
             {"fractions", lesion.fractions},
             {"random_lesions", lesion.random_lesions},
             {"random_classes", lesion.random_classes}}},

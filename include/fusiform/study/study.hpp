@@ -10,6 +10,7 @@
 
 #include <fusiform/io/atomic_file.hpp>
 #include <fusiform/io/file.hpp>
+#include <fusiform/study/attribution_stage.hpp>
 #include <fusiform/study/config_check.hpp>
 #include <fusiform/study/controls.hpp>
 #include <fusiform/study/decoding_stage.hpp>
@@ -80,7 +81,7 @@ inline void check_nets(const StudyConfig& config, const std::vector<ClassInfo>& 
     const std::vector<NetTask> tasks = net_tasks(settings.net, config.tasks, classes);
     StudyNetwork network = build<float, Cpu>(net_plan(settings.net, tasks));
     choose_learning_layers(network, settings.train);
-    if (settings.does("lesion") && (last >= StudyStage::rank || !settings.lesion.layers.empty()))
+    if (settings.lesions_layers() && (last >= StudyStage::rank || !settings.lesion.layers.empty()))
       (void)lesioned_layers(settings.lesion, network);
     (void)read_layers(settings.decode.layers, network);
     const auto trained = static_cast<Index>(ranked_tasks(tasks).size());
@@ -105,8 +106,10 @@ inline void run_net(StudyContext& study, const StudyPacks& packs, const StudyNet
   if (last == StudyStage::decode) return;
   const LesionedNet lesioned{net, network, packs.tasks};
   if (last >= StudyStage::lesion) evaluate_intact(study, lesioned);
-  if (!net.settings->does("lesion")) return;
+  if (!net.settings->lesions_layers()) return;
   for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {
+    if (last >= StudyStage::lesion && net.settings->does("attribute")) attribute_layer(study, lesioned, layer);
+    if (!net.settings->does("lesion")) continue;
     if (last == StudyStage::rank) {
       (void)rank_layer(study, lesioned, layer);
     } else {

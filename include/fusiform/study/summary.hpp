@@ -9,6 +9,7 @@
 
 #include <fusiform/analysis/across_nets.hpp>
 #include <fusiform/io/file.hpp>
+#include <fusiform/study/attribution_summary.hpp>
 #include <fusiform/study/decoding_summary.hpp>
 #include <fusiform/study/layer_summary.hpp>
 #include <fusiform/study/provenance.hpp>
@@ -123,14 +124,16 @@ namespace detail {
                {"replicates", study.config.statistics.replicates},
                {"headline_fraction", headline_fraction(study.config.lesion)}};
   summary["nets"] = Json::array();
-  summary["layers"] = Json::array();
+  for (const char* list : {"layers", "attribution", "unit_preferences"}) summary[list] = Json::array();
   for (const StudyNet& net : study_nets(study.config)) {
     summary["nets"].push_back(detail::summarize_net(study, pack, net));
-    if (!net.settings->does("lesion")) continue;
+    if (!net.settings->lesions_layers()) continue;
     const std::vector<NetTask> tasks = net_tasks(study, net, pack);
     const StudyNetwork network = build<float, Cpu>(net_plan(net.settings->net, tasks));
-    for (const std::string& layer : lesioned_layers(net.settings->lesion, network))
-      summary["layers"].push_back(detail::summarize_layer(study, pack, net, layer));
+    for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {
+      if (net.settings->does("lesion")) summary["layers"].push_back(detail::summarize_layer(study, pack, net, layer));
+      if (net.settings->does("attribute")) detail::summarize_attributions(study, pack, net, layer, summary);
+    }
   }
   for (const std::string& task : pack.tasks())
     summary["tasks"].push_back(detail::summarize_task(pack, task, summary["nets"]));
