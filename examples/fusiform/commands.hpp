@@ -11,3 +11,4 @@ void add_pack_command(CLI::App& program);
 void add_evaluate_command(CLI::App& program);
 void add_features_command(CLI::App& program);
 void add_inspect_command(CLI::App& program);
+void add_records_command(CLI::App& program);

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
   add_evaluate_command(program);
   add_features_command(program);
   add_inspect_command(program);
+  add_records_command(program);
   std::signal(SIGXFSZ, SIG_IGN);  // a file beyond the limit is an error with a message, like a full disk
   try {
     program.parse(argc, argv);

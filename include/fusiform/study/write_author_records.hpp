@@ -197,8 +197,8 @@ inline void add_outcomes(RecordedCurve& curve, double fraction, const std::vecto
 
 }  // namespace detail
 
-/// Adds the rankings of one layer, by task, and the effects of its lesions. `layer` is i for the i-th pair of weight
-/// and bias. Throws ConfigError for a task name with '/'.
+/// Adds the rankings of one layer, by task, and the effects of its lesions, inverse ones left out. `layer` is i for the
+/// i-th pair of weight and bias. Throws ConfigError for a task name with '/'.
 inline void add_layer(AuthorRecords& records, Index layer, const std::map<std::string, Ranking>& rankings,
                       const LayerEffects& effects) {
   std::vector<std::string> sort_tasks;
@@ -209,7 +209,7 @@ inline void add_layer(AuthorRecords& records, Index layer, const std::map<std::s
   }
   std::map<std::string, Ranking> random;  // smaller sets of a repeat first: a set is the beginning of the ranking
   for (const PlannedLesion& lesion : effects.lesions) {
-    if (lesion.origin != "random") continue;
+    if (lesion.origin != "random" || lesion.keep_only) continue;
     Ranking& ranking = random[detail::random_name(lesion.repeat)];
     for (const Index unit : lesion.units)
       if (std::find(ranking.units.begin(), ranking.units.end(), unit) == ranking.units.end())
@@ -227,7 +227,8 @@ inline void add_layer(AuthorRecords& records, Index layer, const std::map<std::s
       for (std::size_t i = 1; i < effects.lesions.size(); ++i) {
         const PlannedLesion& lesion = effects.lesions[i];
         const std::string name = lesion.origin == "random" ? detail::random_name(lesion.repeat) : lesion.origin;
-        if (name == sort_task) detail::add_outcomes(curve, lesion.fraction, task.labels, task.lesioned[i]);
+        if (name == sort_task && !lesion.keep_only)
+          detail::add_outcomes(curve, lesion.fraction, task.labels, task.lesioned[i]);
       }
       records.curves.push_back(std::move(curve));
     }
