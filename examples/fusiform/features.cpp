@@ -1,11 +1,13 @@
 /// fusiform features: the activations of a layer, as arrays that NumPy reads.
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <fusiform/analysis/extract_features.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/data/packed_images.hpp>
 #include <fusiform/io/npy.hpp>
@@ -26,6 +28,9 @@ struct FeaturesCommand {
   std::string task;
   std::string split = "test";
   std::string out;
+  bool average = false;
+  Index max_features = 0;
+  std::uint64_t seed = 0;
 
   void run() const {
     const fusiform::Network<float, Cpu> network = fusiform::load_network<float>(checkpoint);
@@ -39,19 +44,11 @@ struct FeaturesCommand {
     const auto list = fusiform::labelled_images<float>(
         images, images.select(task, split == "train" ? fusiform::Split::train : fusiform::Split::test),
         {.crop = image[0]});
-    const Shape shape = network.node(node).shape.batched(list.count());
-    std::vector<float> features;
-    features.reserve(static_cast<std::size_t>(shape.size()));
-    fusiform::Activations<float, Cpu> activations;
-    fusiform::Tensor<float, Cpu> pixels;
-    constexpr Index batch = 64;
-    for (Index first = 0; first < list.count(); first += batch) {
-      pixels.resize(list.image.batched(std::min(batch, list.count() - first)));
-      list.read(first, pixels.view());
-      const auto values = network.forward(pixels, node, activations).span();
-      features.insert(features.end(), values.begin(), values.end());
-    }
-    fusiform::write_npy<float>(out + ".npy", {shape.begin(), shape.end()}, features);
+    const fusiform::FeatureTable features = fusiform::extract_features(
+        network, node, list, {.average_positions = average, .max_features = max_features, .rng = fusiform::Rng(seed)});
+    const Shape whole = network.node(node).shape.batched(list.count());
+    const Shape& shape = features.feature_count() == network.node(node).shape.size() ? whole : features.values.shape();
+    fusiform::write_npy<float>(out + ".npy", {shape.begin(), shape.end()}, features.values.span());
     fusiform::write_npy<Index>(out + ".labels.npy", {list.count()}, list.labels);
     std::fprintf(stderr, "%s.npy: %s of layer %s; %s.labels.npy: their classes\n", out.c_str(),
                  fusiform::to_string(shape).c_str(), layer.c_str(), out.c_str());
@@ -70,6 +67,12 @@ void add_features_command(CLI::App& program) {
   command->add_option("--split", features->split, "train or test")
       ->capture_default_str()
       ->check(CLI::IsMember({"train", "test"}));
+  command->add_flag("--average-positions", features->average, "Mean of each channel over the positions of the picture");
+  command
+      ->add_option("--max-features", features->max_features, "Project more than that at random to this many; 0: never")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", features->seed, "Of the projection")->capture_default_str();
   command->add_option("--out", features->out, "Files to write, without extension")->required();
   command->callback([features] { features->run(); });
 }
