@@ -17,12 +17,14 @@ struct BarSeries {
   std::vector<double> low = {};  ///< ends of the intervals; empty for none
   std::vector<double> high = {};
   int color = 0;
+  std::vector<double> markers = {};  ///< a second measure, a diamond in each bar's column; empty for none
 };
 
 struct BarsOptions {
   std::string name;                 ///< of the files
   std::vector<std::string> groups;  ///< names along the x axis
   std::vector<BarSeries> series;
+  std::string marker_name = {};  ///< of the second measure, in legend and numbers
   std::string x_label = {};
   std::string y_label = {};
   bool percent = true;  ///< values are shares
@@ -46,15 +48,23 @@ struct BarsOptions {
       require_equal(where, "interval ends, one per group,", options.groups.size(), series.low.size());
       require_equal(where, "interval ends, one per group,", options.groups.size(), series.high.size());
     }
-    entries.push_back({series.name, palette::color(series.color), gnuplot::Mark::block});
-    for (const std::vector<double>* values : {&series.values, &series.low, &series.high})
+    if (!series.markers.empty())
+      require_equal(where, "markers, one per group,", options.groups.size(), series.markers.size());
+    const auto place = static_cast<int>(entries.size());
+    entries.push_back({series.name, palette::color(series.color), gnuplot::Mark::block, -1, palette::density(place)});
+    for (const std::vector<double>* values : {&series.values, &series.low, &series.high, &series.markers})
       for (const double value : *values) range.include(value);
   }
+  if (!options.marker_name.empty())
+    entries.push_back({options.marker_name, std::string(palette::ink), gnuplot::Mark::point, 3});
   for (std::size_t g = 0; g < options.groups.size(); ++g)
-    for (const BarSeries& series : options.series)
+    for (const BarSeries& series : options.series) {
       figure.rows.push_back({options.groups[g], series.name, series.values[g],
                              series.low.empty() ? CsvValue("") : CsvValue(series.low[g]),
                              series.high.empty() ? CsvValue("") : CsvValue(series.high[g])});
+      if (!series.markers.empty())
+        figure.rows.push_back({options.groups[g], series.name + ", " + options.marker_name, series.markers[g], "", ""});
+    }
   if (options.reference) range.include(options.reference->y);
   if (range.low == range.high) range.high = 1;
   range = range.rounded();
@@ -88,15 +98,23 @@ struct BarsOptions {
       const bool interval = !series.low.empty();
       data += gnuplot::row({center, series.values[g] * scale, bar_width / 2 - gap,
                             interval ? series.low[g] * scale : undefined_number,
-                            interval ? series.high[g] * scale : undefined_number});
+                            interval ? series.high[g] * scale : undefined_number,
+                            series.markers.empty() ? undefined_number : series.markers[g] * scale});
     }
     data += "EOD\n";
-    blocks += text(blocks.empty() ? "" : ", ", "$series", s,
-                   " using 1:($2/2):($1-$3):($1+$3):(0):2 with boxxyerror fs solid 0.88 noborder lc rgb '",
-                   palette::color(series.color), "'");
+    blocks +=
+        text(blocks.empty() ? "" : ", ", "$series", s,
+             " using 1:($2/2):($1-$3):($1+$3):(0):2 with boxxyerror fs solid ", palette::density(static_cast<int>(s)),
+             " border lc rgb '", palette::color(series.color), "' lc rgb '", palette::color(series.color), "'");
     if (!series.low.empty())
       whiskers += text(", $series", s, " using 1:4:(0):($5-$4) with vectors nohead lw 1.6 lc rgb '", palette::ink, "'");
   }
+
+  std::string markers;
+  for (std::size_t s = 0; s < options.series.size(); ++s)
+    if (!options.series[s].markers.empty())
+      markers +=
+          text(", $series", s, " using 1:6 with points pt ", palette::shape(3), " ps 0.8 lc rgb '", palette::ink, "'");
 
   std::string& script = figure.script;
   script = gnuplot::style() + gnuplot::legend(figure, left, entries).first + gnuplot::margins(figure, box) +
@@ -116,7 +134,7 @@ struct BarsOptions {
     reference = text(", ", format_number(options.reference->y * scale), " with lines lw 1.2 dt (5,4) lc rgb '",
                      palette::axis, "'");
   }
-  script += data + "plot " + blocks + whiskers + reference + "\n";
+  script += data + "plot " + blocks + whiskers + markers + reference + "\n";
   return figure;
 }
 

@@ -28,6 +28,9 @@ struct Curve {
   LineStyle style = LineStyle::solid;
   Uncertainty uncertainty = Uncertainty::band;
   bool points = true;
+  int shape = 0;       ///< of the points: see palette::shape
+  double width = 2.2;  ///< of the line, pixels
+  double dodge = 0;    ///< added to x in the drawing only, so that intervals do not hide each other
 };
 
 /// A horizontal line that means something, such as chance.
@@ -127,7 +130,7 @@ inline void check_curve(const Curve& curve) {
     const std::string color = text("lc rgb '", palette::color(curve.color), "', ");
     data += block + " << EOD\n";
     for (std::size_t i = 0; i < curve.x.size(); ++i)
-      data += gnuplot::row({curve.x[i] * x_scale, curve.y[i] * y_scale,
+      data += gnuplot::row({(curve.x[i] + curve.dodge) * x_scale, curve.y[i] * y_scale,
                             curve.low.empty() ? undefined_number : curve.low[i] * y_scale,
                             curve.high.empty() ? undefined_number : curve.high[i] * y_scale});
     data += "EOD\n";
@@ -136,8 +139,10 @@ inline void check_curve(const Curve& curve) {
       below += text(block, " using 1:3:4 with filledcurves ", color);
     if (!curve.low.empty() && curve.uncertainty == Uncertainty::bars)
       below += text(block, " using 1:3:(0):($4-$3) with vectors nohead lw 1.5 dt solid ", color);
-    above += text(block, " using 1:2 with lines lw 2.2 dt ", dash(curve.style), " ", color);
-    if (curve.points) above += text(block, " using 1:2 with points pt 7 ps 0.42 ", color);
+    above += text(block, " using 1:2 with lines lw ", curve.width, " dt ", dash(curve.style), " ", color);
+    if (curve.points)
+      above += text(block, " using 1:2 with points pt ", palette::shape(curve.shape), " ps ",
+                    curve.shape == 0 ? 0.42 : 0.55, " ", color);
   }
   if (panel.reference)
     below +=
@@ -173,7 +178,8 @@ inline void check_curve(const Curve& curve) {
         entries.push_back({curve.name, palette::color(curve.color),
                            curve.style == LineStyle::solid    ? gnuplot::Mark::line
                            : curve.style == LineStyle::dashed ? gnuplot::Mark::dashed_line
-                                                              : gnuplot::Mark::dotted_line});
+                                                              : gnuplot::Mark::dotted_line,
+                           curve.points && curve.shape > 0 ? curve.shape : -1});
       for (std::size_t i = 0; i < curve.x.size(); ++i) {
         const auto place = static_cast<std::size_t>(std::max(0.0, curve.x[i]));
         const CsvValue x = place < panel.x_names.size() ? CsvValue(panel.x_names[place]) : CsvValue(curve.x[i]);

@@ -29,6 +29,23 @@ inline constexpr std::string_view grid = "#e7eaee";
 [[nodiscard]] inline std::string color(int i) {
   return std::string(i < 0 ? neutral : series[static_cast<std::size_t>(i) % series.size()]);
 }
+
+/// Gnuplot's point type for series i, so that series differ in grey print too: filled shapes first.
+[[nodiscard]] inline int shape(int i) {
+  constexpr std::array<int, 7> types{7, 5, 9, 13, 11, 6, 4};
+  return types[static_cast<std::size_t>(std::max(0, i)) % types.size()];
+}
+
+/// How densely areas of series i are filled: neighbours differ in lightness.
+[[nodiscard]] inline double density(int i) {
+  constexpr std::array<double, 4> steps{0.9, 0.42, 0.66, 0.16};
+  return steps[static_cast<std::size_t>(std::max(0, i)) % steps.size()];
+}
+
+/// From dark to light, evenly in lightness for every kind of colour vision: viridis (van der Walt & Smith 2015).
+inline constexpr std::string_view sequential =
+    "set palette defined (0 '#440154', 1 '#472d7b', 2 '#3b528b', 3 '#2c728e', 4 '#21918c', 5 '#28ae80', 6 '#5ec962', "
+    "7 '#addc30', 8 '#fde725')\n";
 }  // namespace palette
 
 /// "No value" in the data of a figure.
@@ -144,12 +161,14 @@ struct AxisLabels {
   return script;
 }
 
-enum class Mark { line, dashed_line, dotted_line, block, dot };
+enum class Mark { line, dashed_line, dotted_line, block, dot, point };
 
 struct LegendEntry {
   std::string name;
   std::string color;
   Mark mark = Mark::line;
+  int shape = -1;   ///< of the points on a line; negative for none
+  double fill = 1;  ///< of a block
 };
 
 /// Width of a text in the figure's font, roughly.
@@ -176,6 +195,8 @@ struct LegendEntry {
       return {{13, 24}};
     case Mark::dot:
       return {{14.5, 23.5}};
+    case Mark::point:
+      return {{12, 12}};  // nothing but the shape
   }
   return {};
 }
@@ -200,8 +221,13 @@ struct LegendEntry {
                                                                " size screen ", (end - begin) / 2 / figure.width)
                                                         : text("rect from ", screen(figure, x + begin, y + half),
                                                                " to ", screen(figure, x + end, y - half));
-      script += text("set object ", shape, " fs solid 1 noborder fc rgb '", entry.color, "'\n");
+      script += text("set object ", shape, " fs solid ", entry.fill,
+                     entry.fill < 1 ? text(" border lc rgb '", entry.color, "'") : std::string(" noborder"),
+                     " fc rgb '", entry.color, "'\n");
     }
+    if (entry.shape >= 0)
+      script += text("set label '' at ", screen(figure, x + swatch / 2, y), " point pt ", palette::shape(entry.shape),
+                     " ps 0.62 lc rgb '", entry.color, "'\n");
     script += text("set label ", quote(entry.name), " at ", screen(figure, x + swatch + 7, y), " left textcolor rgb '",
                    palette::ink, "'\n");
     x += needed;

@@ -109,6 +109,17 @@ class HtmlPage {
     body_ += "</ul>\n";
   }
 
+  /// What follows, up to `end_fold`, shows only when a reader opens it. A section ends it too.
+  void begin_fold(const std::string& heading) {
+    end_fold();
+    body_ += "<details>\n<summary>" + html_escape(heading) + "</summary>\n";
+    fold_is_open_ = true;
+  }
+  void end_fold() {
+    if (fold_is_open_) body_ += "</details>\n";
+    fold_is_open_ = false;
+  }
+
   /// Text as it is: a formula, a configuration file.
   void code(const std::string& lines) { body_ += "<pre>" + html_escape(lines) + "</pre>\n"; }
 
@@ -180,7 +191,8 @@ class HtmlPage {
         page += text("<a href=\"#section-", i + 1, "\">", html_escape(sections_[i]), "</a>\n");
       page += "</nav>\n";
     }
-    return page + body_ + (section_is_open_ ? "</section>\n" : "") + "</main>\n</body>\n</html>\n";
+    return page + body_ + (fold_is_open_ ? "</details>\n" : "") + (section_is_open_ ? "</section>\n" : "") +
+           "</main>\n</body>\n</html>\n";
   }
 
   /// Crash-safe. Throws FileError.
@@ -188,6 +200,7 @@ class HtmlPage {
 
  private:
   void close_section() {
+    end_fold();
     if (section_is_open_) body_ += "</section>\n";
     section_is_open_ = false;
   }
@@ -214,6 +227,7 @@ class HtmlPage {
   std::string body_;
   std::vector<std::string> sections_;
   bool section_is_open_ = false;
+  bool fold_is_open_ = false;
   int tables_ = 0;
   int figures_ = 0;
 };

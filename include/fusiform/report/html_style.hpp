@@ -49,6 +49,8 @@ figcaption { color: var(--soft); font-size: 14px; line-height: 1.5; max-width: 8
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 28px; font-size: 14px; margin: 12px 0 24px; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+details { margin: 20px 0; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); padding: 8px 0; }
+summary { cursor: pointer; color: var(--accent); font-size: 15px; }
 pre { font: 13px/1.5 var(--mono); background: var(--wash); border-radius: 6px; padding: 14px 18px; overflow-x: auto; }
 @media (max-width: 640px) {
   main { padding: 28px 18px 64px; }

@@ -8,7 +8,9 @@
 
 #include <fusiform/report/html.hpp>
 #include <fusiform/report/table.hpp>
+#include <fusiform/study/context.hpp>
 #include <fusiform/study/provenance.hpp>
+#include <fusiform/study/report/lesion_section.hpp>
 #include <fusiform/study/report_figures.hpp>
 
 namespace fusiform {
@@ -23,27 +25,6 @@ namespace detail {
 }
 [[nodiscard]] inline std::string number_of(const Json& interval) {
   return interval.is_null() ? no_value : interval_text(number_or_nan(interval.at("estimate")), ends_of(interval));
-}
-
-/// The lesioned layers of one net, in the order of the study.
-[[nodiscard]] inline std::vector<Json> layers_of(const Json& summary, const Json& net) {
-  std::vector<Json> layers;
-  for (const Json& layer : summary.at("layers"))
-    if (layer.at("net") == net.at("net") && layer.at("seed") == net.at("seed")) layers.push_back(layer);
-  return layers;
-}
-
-/// The net of an entry of the summary.
-[[nodiscard]] inline StudyNet net_of(const Json& entry) {
-  return {entry.at("net").get<std::string>(), entry.at("seed").get<std::uint64_t>(), nullptr};
-}
-
-/// Nets that were lesioned.
-[[nodiscard]] inline std::vector<Json> lesioned_nets(const Json& summary) {
-  std::vector<Json> nets;
-  for (const Json& net : summary.at("nets"))
-    if (!layers_of(summary, net).empty()) nets.push_back(net);
-  return nets;
 }
 
 /// One sentence about the last layer: what the lesion of each task's units did to that task and to the others.
@@ -113,6 +94,61 @@ inline void add_result(HtmlPage& page, const Json& summary) {
                    "the architecture train several seeds."));
 }
 
+/// Training curves: of each net's first seed in the open, of the others folded away.
+inline void add_training(HtmlPage& page, const StudyContext& study, const Json& summary) {
+  const std::vector<std::string> variants = distinct(summary.at("nets"), "net");
+  for (const std::string& variant : variants) {
+    std::size_t drawn = 0;
+    for (const Json& net : summary.at("nets")) {
+      if (net.at("net") != variant) continue;
+      const CsvTable log = read_csv(study.paths.training_log(net_of(net)));
+      if (log.rows.size() < 2) continue;
+      if (++drawn == 2)
+        page.begin_fold((variant.empty() ? std::string("Training of the other seeds")
+                                         : "Training of the other seeds of " + variant));
+      page.figure(write_figure(training_figure("training_" + StudyPaths::name_of(net_of(net)), log,
+                                               names_of(net.at("tasks"), "name")),
+                               study.paths.figures()),
+                  text("Training of ", net_of(net).title(),
+                       ": loss and test accuracy by epoch; epoch 0 is the net before training."));
+    }
+    page.end_fold();
+  }
+}
+
+inline void add_decoding(HtmlPage& page, const StudyContext& study, const Json& summary) {
+  const std::vector<CaptionedFigure> figures = decoding_figures(summary);
+  if (figures.empty()) return;
+  page.section("Decoding of held-out classes");
+  add_figures(page, study, figures);
+  const Table differences = decoding_differences_table(summary);
+  if (!differences.rows.empty())
+    page.table(differences,
+               "Differences between nets in decoding accuracy from their deepest decoded layers, in "
+               "percentage points: " +
+                   level_text(summary) + " intervals and two-sided p-values of the " + bootstrap_words(summary) +
+                   ", paired over images; not corrected for their number.");
+}
+
+/// What sets several nets, layers and measures side by side.
+inline void add_comparisons(HtmlPage& page, const StudyContext& study, const Json& summary) {
+  std::vector<CaptionedFigure> indices = index_comparison_figures(summary);
+  for (auto* more : {&index_by_layer_figures, &across_seeds_figures})
+    for (CaptionedFigure& figure : more(summary)) indices.push_back(std::move(figure));
+  if (!indices.empty()) page.section("Segregation in all nets");
+  add_figures(page, study, indices);
+  std::vector<CaptionedFigure> similarity = rdm_figures(summary);
+  for (CaptionedFigure& figure : similarity_figures(summary)) similarity.push_back(std::move(figure));
+  if (!similarity.empty()) page.section("Similarity of representations");
+  add_figures(page, study, similarity);
+  const std::vector<CaptionedFigure> attribution = attribution_figures(summary);
+  if (!attribution.empty()) page.section("Shortcuts for a unit's lesion");
+  for (std::size_t i = 0; i < attribution.size(); ++i) {
+    if (i == 1) page.begin_fold("Other nets and seeds");
+    add_figures(page, study, {attribution[i]});
+  }
+}
+
 inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& summary) {
   page.section("Tasks and training");
   Table table{{"task", "classes", "training images", "test images", "chance", "top-1", "top-5"}, {}};
@@ -122,49 +158,9 @@ inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& sum
                percent_text(number_or_nan(task.at("top1"))), percent_text(number_or_nan(task.at("top5")))});
   page.table(table, summary.at("nets").size() > 1 ? "The tasks; accuracies of the intact nets, means over seeds."
                                                   : "The tasks; accuracies of the intact net on test images.");
-  for (const Json& net : summary.at("nets")) {
-    const CsvTable log = read_csv(study.paths.training_log(net_of(net)));
-    if (log.rows.size() < 2) continue;
-    page.figure(write_figure(training_figure("training_" + StudyPaths::name_of(net_of(net)), log,
-                                             names_of(net.at("tasks"), "name")),
-                             study.paths.figures()),
-                text("Training of ", net_of(net).title(),
-                     ": loss and test accuracy by epoch; epoch 0 is the net before training."));
-  }
-}
-
-inline void add_lesions(HtmlPage& page, const StudyContext& study, const Json& summary) {
-  const double fraction = summary.at("headline_fraction").get<double>();
-  const std::string level = text(summary.at("level").get<double>() * 100, " % intervals, hierarchical bootstrap, ",
-                                 summary.at("replicates").dump(), " replicates");
-  const std::vector<Json> nets = lesioned_nets(summary);
-  for (const Json& net : nets) {
-    const std::string suffix = "_" + StudyPaths::name_of(net_of(net));
-    const std::vector<Json> layers = layers_of(summary, net);
-    const Json& last = layers.back();
-    const bool several_tasks = last.at("rankings").size() > 1;
-    const auto draw = [&](const Figure& figure, const std::string& caption) {
-      page.figure(write_figure(figure, study.paths.figures()), caption);
-    };
-    page.section(nets.size() > 1 ? "Lesions, " + net_of(net).title() : "Lesions");
-    draw(lesion_curves_figure("lesion_curves" + suffix, layers),
-         "Performance left, 1 - d, after lesions of the best units of each layer. Colour: the task that is tested; "
-         "line: the task that the units were ranked for. " +
-             level + ".");
-    draw(lesion_bars_figure("lesion_bars" + suffix, last, fraction),
-         "Performance left after lesions of " + percent_text(fraction, 0) + " of the units of " +
-             last.at("layer").get<std::string>() + ". " + level +
-             "; for random units the range over repeated random sets.");
-    if (several_tasks && layers.size() > 1)
-      draw(layer_profile_figure("layer_profile" + suffix, layers, fraction),
-           "From layer to layer: drops after lesions of " + percent_text(fraction, 0) +
-               " of the units, and the segregation index. " + level + ".");
-    if (last.at("rankings").size() == 2)
-      draw(unit_scatter_figure("units" + suffix, last),
-           "Every unit of " + last.at("layer").get<std::string>() +
-               ": what its lesion alone adds to the mean loss of each task (Spearman correlation " +
-               number_text(number_or_nan(last.at("single_units").at("spearman")), 2) + ").");
-  }
+  add_figures(page, study, accuracy_figures(summary));
+  add_figures(page, study, branch_point_figures(summary));
+  add_training(page, study, summary);
 }
 
 inline void add_tables(HtmlPage& page, const Json& summary) {
@@ -231,7 +227,9 @@ inline void write_report(StudyContext& study, const nlohmann::ordered_json& summ
                 "Which units serve which task: lesions, drops and functional segregation");
   detail::add_result(page, summary);
   detail::add_tasks(page, study, summary);
+  detail::add_decoding(page, study, summary);
   detail::add_lesions(page, study, summary);
+  detail::add_comparisons(page, study, summary);
   detail::add_tables(page, summary);
   detail::add_method(page, study, summary);
   page.write(study.paths.report());

@@ -1,0 +1,94 @@
+#pragma once
+/// The part of the report page about one net's lesions.
+
+#include <string>
+#include <vector>
+
+#include <fusiform/report/html.hpp>
+#include <fusiform/study/context.hpp>
+#include <fusiform/study/report_figures.hpp>
+
+namespace fusiform::detail {
+
+/// Draws into the study's folder of figures, and shows.
+inline void add_figures(HtmlPage& page, const StudyContext& study, const std::vector<CaptionedFigure>& figures) {
+  for (const CaptionedFigure& figure : figures)
+    page.figure(write_figure(figure.figure, study.paths.figures()), figure.caption);
+}
+
+/// The lesioned layers of one net, in the order of the study.
+[[nodiscard]] inline std::vector<Json> layers_of(const Json& summary, const Json& net) {
+  std::vector<Json> layers;
+  for (const Json& layer : summary.at("layers"))
+    if (layer.at("net") == net.at("net") && layer.at("seed") == net.at("seed")) layers.push_back(layer);
+  return layers;
+}
+
+/// The net of an entry of the summary.
+[[nodiscard]] inline StudyNet net_of(const Json& entry) {
+  return {entry.at("net").get<std::string>(), entry.at("seed").get<std::uint64_t>(), nullptr};
+}
+
+/// Nets that were lesioned.
+[[nodiscard]] inline std::vector<Json> lesioned_nets(const Json& summary) {
+  std::vector<Json> nets;
+  for (const Json& net : summary.at("nets"))
+    if (!layers_of(summary, net).empty()) nets.push_back(net);
+  return nets;
+}
+
+/// All figures about the lesions of one net.
+[[nodiscard]] inline std::vector<CaptionedFigure> lesion_figures(const Json& summary, const Json& net) {
+  const double fraction = summary.at("headline_fraction").get<double>();
+  const std::string level = level_text(summary) + " intervals, " + bootstrap_words(summary);
+  const std::string suffix = "_" + StudyPaths::name_of(net_of(net));
+  const std::vector<Json> layers = layers_of(summary, net);
+  const Json& last = layers.back();
+  const std::size_t tasks = last.at("rankings").size();
+  const auto name = last.at("layer").get<std::string>();
+  std::vector<std::string> judged;
+  for (const Json& effect : last.at("effects"))
+    judged.push_back(effect.at("task").get<std::string>() + " " + member(effect, "images").dump());
+  const std::string images = " Test images: " + joined(judged) + ".";
+  std::vector<CaptionedFigure> figures;
+  figures.push_back({lesion_curves_figure("lesion_curves" + suffix, layers),
+                     "Performance left, 1 - d, after lesions of the best units of each layer. Colour: the task that is "
+                     "tested; line: the task that the units were ranked for. " +
+                         level + "." + images});
+  figures.push_back({lesion_bars_figure("lesion_bars" + suffix, last, fraction),
+                     "Performance left after lesions of " + percent_text(fraction, 0) + " of the units of " + name +
+                         ". " + level + "; for random units the range over repeated random sets." + images});
+  if (tasks > 1 && layers.size() > 1)
+    figures.push_back({layer_profile_figure("layer_profile" + suffix, layers, fraction),
+                       "From layer to layer: drops after lesions of " + percent_text(fraction, 0) +
+                           " of the units, and the segregation index. " + level + "." + random_class_words(layers)});
+  const auto append = [&](std::vector<CaptionedFigure> more) {
+    for (CaptionedFigure& figure : more) figures.push_back(std::move(figure));
+  };
+  append(random_class_figures("random_classes" + suffix, summary, layers));
+  append(random_lesion_figures("random_lesions" + suffix, summary, layers));
+  if (tasks == 2)
+    figures.push_back({unit_scatter_figure("units" + suffix, last),
+                       "Every unit of " + name +
+                           ": what its lesion alone adds to the mean loss of each task (Spearman correlation " +
+                           number_text(number_or_nan(last.at("single_units").at("spearman")), 2) + ")."});
+  append(overlap_figures("overlap" + suffix, last));
+  return figures;
+}
+
+/// Of each net the first seed in the open, the others folded away.
+inline void add_lesions(HtmlPage& page, const StudyContext& study, const Json& summary) {
+  const std::vector<Json> nets = lesioned_nets(summary);
+  for (std::size_t i = 0; i < nets.size(); ++i) {
+    const bool first_seed = i == 0 || nets[i].at("net") != nets[i - 1].at("net");
+    if (first_seed) {
+      page.section(nets.size() > 1 ? "Lesions, " + net_of(nets[i]).title() : "Lesions");
+    } else {
+      page.begin_fold("The same for " + net_of(nets[i]).title());
+    }
+    add_figures(page, study, lesion_figures(summary, nets[i]));
+    page.end_fold();
+  }
+}
+
+}  // namespace fusiform::detail
