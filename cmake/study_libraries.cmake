@@ -1,5 +1,5 @@
 # Finds what fusiform::study needs, for our build and for the installed package alike.
-# Sets FUSIFORM_STUDY_MISSING to what is not there, and FUSIFORM_STB_INCLUDE_DIR.
+# Sets FUSIFORM_STUDY_MISSING to what is not there, FUSIFORM_STB_INCLUDE_DIR and FUSIFORM_LIBLINEAR.
 set(FUSIFORM_STUDY_MISSING)
 
 find_package(JPEG QUIET)
@@ -16,6 +16,13 @@ find_path(FUSIFORM_STB_INCLUDE_DIR stb/stb_image.h)
 mark_as_advanced(FUSIFORM_STB_INCLUDE_DIR)
 if(NOT FUSIFORM_STB_INCLUDE_DIR)
   list(APPEND FUSIFORM_STUDY_MISSING stb)
+endif()
+
+find_path(FUSIFORM_LIBLINEAR_INCLUDE_DIR linear.h)
+find_library(FUSIFORM_LIBLINEAR linear)
+mark_as_advanced(FUSIFORM_LIBLINEAR_INCLUDE_DIR FUSIFORM_LIBLINEAR)
+if(NOT FUSIFORM_LIBLINEAR OR NOT FUSIFORM_LIBLINEAR_INCLUDE_DIR)
+  list(APPEND FUSIFORM_STUDY_MISSING liblinear)
 endif()
 
 foreach(package tomlplusplus nlohmann_json)

@@ -22,7 +22,6 @@
 #include <fusiform/analysis/lesion_agreement.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/analysis/lesion_reference.hpp>
-#include <fusiform/analysis/linear_svm.hpp>
 #include <fusiform/analysis/matched_images.hpp>
 #include <fusiform/analysis/matching.hpp>
 #include <fusiform/analysis/multiple_testing.hpp>
@@ -41,7 +40,6 @@
 #include <fusiform/analysis/similarity.hpp>
 #include <fusiform/analysis/site_gradients.hpp>
 #include <fusiform/analysis/sparse_projection.hpp>
-#include <fusiform/analysis/squared_hinge.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/analysis/subgroups.hpp>
 #include <fusiform/analysis/task_variance.hpp>

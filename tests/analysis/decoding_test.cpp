@@ -164,7 +164,9 @@ TEST_CASE("linear SVM finds the minimum of its objective") {
       for (Index n = 0; n < 30; ++n) labels.push_back(n % 7 == 0 ? 2 : n % 2);
       const TrainingRows training{rows.view(), labels, 3, cost};
       const LinearSvm svm(training);
-      for (Index c = 0; c < 3; ++c) CHECK(relative_gradient(training, svm, c) < 1e-7);
+      // liblinear stops at 1e-8 of the first gradient, or where a step lowers the objective by less than 1e-12 of it:
+      // the objective is quadratic, so the gradient is then about 1e-6 times the root of the problem's condition.
+      for (Index c = 0; c < 3; ++c) CHECK(relative_gradient(training, svm, c) < 2e-4);
     }
 }
 

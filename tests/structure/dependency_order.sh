@@ -2,7 +2,8 @@
 # Checks which header of <include>/fusiform includes which:
 #   core < ops < layers < nets < train < analysis < study. io: core. data: core, io. report: core, io.
 #   nets, train and analysis may use io and data. Nothing includes the umbrella, a CUDA header or Eigen.
-#   Image libraries only in data/image_file.hpp, zlib there and in data/gzip.hpp, JSON and TOML libraries only in study/ and report/.
+#   Image libraries only in data/image_file.hpp, zlib there and in data/gzip.hpp, liblinear in analysis/linear_svm.hpp,
+#   JSON and TOML libraries only in study/ and report/.
 #   The umbrella fusiform.hpp includes every header of core to analysis, data and io (not of their subfolders)
 #   except those that lead to one of these, and leads to no header that needs another library.
 # It also refuses `using namespace`.
@@ -67,6 +68,10 @@ find . -name '*.hpp' | sed 's|^\./||' | sort | xargs awk '
     if (header != "data/gzip.hpp" && header != "data/image_file.hpp")
       complain(where "only data/gzip.hpp and data/image_file.hpp may include " name)
   }
+  name ~ /^linear\.h/ {
+    needs_library[header] = 1
+    if (header != "analysis/linear_svm.hpp") complain(where "only analysis/linear_svm.hpp may include " name)
+  }
   name ~ /^(nlohmann|toml|CLI)/ {
     needs_library[header] = 1
     if (module != "study" && module != "report") complain(where "only study/ and report/ may include " name)
@@ -94,6 +99,7 @@ find . -name '*.hpp' | sed 's|^\./||' | sort | xargs awk '
       split("", reached)
       follow(header, reached)
       if ("data/image_file.hpp" in reached || "data/gzip.hpp" in reached) continue
+      if ("analysis/linear_svm.hpp" in reached) continue
       if (index(umbrella_includes, " " header " ") == 0) complain("fusiform.hpp: does not include " header)
     }
     if (header_count < 5) complain(": found only " header_count " headers")

@@ -1,30 +1,80 @@
 #pragma once
-/// Linear support vector machines of several classes.
+/// Linear support vector machines of several classes, trained by liblinear (Fan, Chang, Hsieh, Wang & Lin, JMLR 2008).
+/// Needs its header linear.h and its library, -llinear (Debian: liblinear-dev).
 
 #include <algorithm>
 #include <limits>
-#include <span>
+#include <linear.h>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include <fusiform/analysis/decoding.hpp>
 #include <fusiform/analysis/row_space.hpp>
-#include <fusiform/analysis/squared_hinge.hpp>
+#include <fusiform/core/parallel.hpp>
 #include <fusiform/ops/linear.hpp>
 
 namespace fusiform {
 
 struct LinearSvmOptions {
-  double tolerance = 1e-8;       ///< of the gradient's length, as a share of that at zero weights
+  /// The solver stops when the gradient's norm is this fraction of its first, times the smaller class's share.
+  double tolerance = 1e-8;
   double intercept_scaling = 1;  ///< the constant feature whose weight gives the intercept; penalised like all weights
 };
+
+namespace detail {
+
+/// Rows as liblinear wants them: index and value of the numbers that are not zero, with the intercept's constant last.
+class LiblinearRows {
+ public:
+  LiblinearRows(View<const double, Cpu> rows, double intercept_scaling) : size_(rows.shape()[1]) {
+    for (Index n = 0; n < rows.shape()[0]; ++n) {
+      begin_.push_back(nodes_.size());
+      for (Index i = 0; i < size_; ++i)
+        if (const double value = rows[n * size_ + i]; value != 0) nodes_.push_back({static_cast<int>(i) + 1, value});
+      nodes_.push_back({static_cast<int>(size_) + 1, intercept_scaling});
+      nodes_.push_back({-1, 0});
+    }
+  }
+
+  /// Weights (size, then the constant's) of the machine that tells rows with target 1 from those with -1; both must
+  /// occur. Calls may run side by side: the trust-region solver for the primal problem draws no random numbers.
+  [[nodiscard]] std::vector<double> train(const std::vector<double>& targets, double cost, double tolerance) const {
+    std::vector<feature_node*> rows;
+    for (const std::size_t begin : begin_) rows.push_back(const_cast<feature_node*>(nodes_.data()) + begin);
+    std::vector<double> y = targets;
+    const problem all{.l = static_cast<int>(rows.size()),
+                      .n = static_cast<int>(size_) + 1,
+                      .y = y.data(),
+                      .x = rows.data(),
+                      .bias = -1};
+    parameter settings{};
+    settings.solver_type = L2R_L2LOSS_SVC;
+    settings.C = cost;
+    settings.eps = tolerance;
+    const auto free_model = [](model* trained) { free_and_destroy_model(&trained); };
+    const std::unique_ptr<model, decltype(free_model)> trained(::train(&all, &settings), free_model);
+    std::vector<double> weights(static_cast<std::size_t>(size_) + 1);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      weights[i] = get_decfun_coef(trained.get(), static_cast<int>(i) + 1, 0) * (trained->label[0] == 1 ? 1 : -1);
+    return weights;
+  }
+
+ private:
+  Index size_;
+  std::vector<feature_node> nodes_;
+  std::vector<std::size_t> begin_;
+};
+
+}  // namespace detail
 
 /// One machine per class against the rest: squared hinge loss times the cost, plus half the squared length of the
 /// weights, intercept included; the problem that scikit-learn's LinearSVC solves by default. Where there are more
 /// features than rows, it is solved in the space that the rows span, where its solution lies.
 class LinearSvm {
  public:
-  /// The same bits for any number of threads. Throws ConfigError for options or labels out of range, ShapeError unless
+  /// Sets liblinear's print function to one that prints nothing, for the whole process. The same bits for any number of
+  /// threads. Throws ConfigError for options or labels out of range, ShapeError unless
   /// there is one label per row, NumericError for rows that are not finite.
   explicit LinearSvm(const TrainingRows& training, const LinearSvmOptions& options = {}) {
     check(training, options);
@@ -77,31 +127,22 @@ class LinearSvm {
   /// Weights in the coordinates given for the rows, (N, size); sets the intercepts.
   Tensor<double, Cpu> train(const TrainingRows& training, View<const double, Cpu> coordinates,
                             const LinearSvmOptions& options) {
+    set_print_string_function([](const char*) {});
     const Index count = coordinates.shape()[0];
     const Index size = coordinates.shape()[1];
-    Tensor<double, Cpu> rows({count, size + 1});
-    for (Index n = 0; n < count; ++n) {
-      std::copy_n(coordinates.data() + n * size, size, rows.data() + n * (size + 1));
-      rows[n * (size + 1) + size] = options.intercept_scaling;
-    }
-    Tensor<double, Cpu> targets({training.classes, count});
-    targets.fill(-1);
-    std::vector<bool> has_rows(static_cast<std::size_t>(training.classes));
-    for (Index n = 0; n < count; ++n) {
-      const Index label = training.labels[static_cast<std::size_t>(n)];
-      targets[label * count + n] = 1;
-      has_rows[static_cast<std::size_t>(label)] = true;
-    }
-    SquaredHinge problem(rows, targets, {.cost = training.cost, .tolerance = options.tolerance});
-    const Tensor<double, Cpu> solution = problem.minimize();
+    const detail::LiblinearRows rows(coordinates, options.intercept_scaling);
     Tensor<double, Cpu> weights({training.classes, size});
     intercepts_ = Tensor<double, Cpu>({training.classes});
-    for (Index c = 0; c < training.classes; ++c) {
-      std::copy_n(solution.data() + c * (size + 1), size, weights.data() + c * size);
-      intercepts_[c] = has_rows[static_cast<std::size_t>(c)]
-                           ? solution[c * (size + 1) + size] * options.intercept_scaling
-                           : -std::numeric_limits<double>::infinity();
-    }
+    parallel_for(training.classes, [&](Index c) {
+      std::vector<double> targets;
+      for (const Index label : training.labels) targets.push_back(label == c ? 1 : -1);
+      const auto own = std::count(targets.begin(), targets.end(), 1.0);
+      intercepts_[c] = own > 0 ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+      if (own == 0 || own == count) return;  // nothing to tell apart
+      const std::vector<double> solution = rows.train(targets, training.cost, options.tolerance);
+      std::copy_n(solution.begin(), size, weights.data() + c * size);
+      intercepts_[c] = solution.back() * options.intercept_scaling;
+    });
     return weights;
   }
 
