@@ -169,7 +169,8 @@ TEST_CASE("contrasts and variances have the same bits for any number of threads"
       numbers.push_back(contrast.t);
       numbers.push_back(contrast.explained);
     }
-    for (const double variance : task_variances(Tables{a, b}).variance[1]) numbers.push_back(variance);
+    const TaskVariances variances = task_variances(Tables{a, b});
+    for (const double variance : variances.variance[1]) numbers.push_back(variance);
     return numbers;
   };
   CHECK(run(1) == run(3));
