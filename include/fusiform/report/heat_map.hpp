@@ -136,8 +136,7 @@ inline void check_heat_map(const HeatMapOptions& options) {
   const auto gaps = static_cast<double>(columns - 1);
   const double room = (900 - left - scale_width - gap * gaps) / static_cast<double>(columns);
   const double n = static_cast<double>(options.names.size());
-  const double side =
-      options.show_names ? std::clamp(n * 24, n * 13.5, std::max(n * 13.5, room)) : std::min(260.0, room);
+  const double side = options.show_names ? std::max({n * 13.5, std::min(n * 24, room), 240.0}) : std::min(260.0, room);
   double narrowest = side;
   bool has_groups = false;
   for (const HeatMapPanel& panel : options.panels)
@@ -147,7 +146,12 @@ inline void check_heat_map(const HeatMapOptions& options) {
     }
   const bool turned = names_width + 6 > (options.show_names ? side / n : narrowest);
   const double below = turned ? names_width + 24 : 34;
-  const double above = options.show_names && has_groups ? 92 : 34;
+  double group_width = 0;
+  for (const HeatMapPanel& panel : options.panels)
+    for (const HeatMapGroup& group : panel.groups)
+      group_width = std::max(group_width, gnuplot::text_width(group.name, 11));
+  // Names of groups stand slanted above the panels.
+  const double above = options.show_names && has_groups ? 56 + group_width / 2 : 34;
   figure.width = left + side * static_cast<double>(columns) + gap * gaps + scale_width;
   figure.height = static_cast<double>(panel_rows) * (above + side + below);
 

@@ -117,7 +117,7 @@ inline constexpr std::size_t most_named_sites = 48;
   options.columns = picked.size() <= 14 ? 2 : 1;
   options.high = 1;
   const std::string shown = picked.size() < sites.size() ? " The first seed of each net only." : "";
-  for (const auto& [key, title] : {std::pair("rsa", "RSA: Spearman correlation"), std::pair("cka", "Linear CKA")})
+  for (const auto& [key, title] : {std::pair("rsa", "RSA"), std::pair("cka", "CKA")})
     if (detail::member(similarity, key).is_array())
       options.panels.push_back(
           {.title = title, .values = detail::matrix_of(similarity.at(key), picked), .groups = detail::groups_of(nets)});
