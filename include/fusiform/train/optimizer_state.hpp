@@ -40,11 +40,6 @@ void restore_optimizer(const TrainingState<T>& state, int number,
   require_setting(steps.has_value(), "checkpoint", "a number of optimiser steps", "'" + note("steps") + "'");
   if (*steps == 0) return;  // it had no state yet
   optimizer.prepare(parameters);
-  std::size_t stored = 0;
-  for (const auto& entry : state.tensors) stored += entry.first.starts_with(prefix) ? 1 : 0;
-  require_setting(
-      stored <= optimizer.state().size(), "checkpoint",
-      text("at most ", optimizer.state().size(), " tensors of optimiser ", number, " (of layers that learn)"), stored);
   for (const auto& [name, tensor] : optimizer.state()) {
     const auto found = state.tensors.find(prefix + name);
     if (found == state.tensors.end())
@@ -52,6 +47,11 @@ void restore_optimizer(const TrainingState<T>& state, int number,
     require_equal("checkpoint", text("as the shape of '", prefix, name, "'"), tensor->shape(), found->second.shape());
     *tensor = found->second;
   }
+  std::size_t stored = 0;
+  for (const auto& entry : state.tensors) stored += entry.first.starts_with(prefix) ? 1 : 0;
+  require_setting(
+      stored <= optimizer.state().size(), "checkpoint",
+      text("at most ", optimizer.state().size(), " tensors of optimiser ", number, " (of layers that learn)"), stored);
   optimizer.set_steps(*steps);
 }
 
