@@ -28,20 +28,23 @@ namespace detail {
 class LiblinearRows {
  public:
   LiblinearRows(View<const double, Cpu> rows, double intercept_scaling) : size_(rows.shape()[1]) {
+    std::vector<std::size_t> begin;
     for (Index n = 0; n < rows.shape()[0]; ++n) {
-      begin_.push_back(nodes_.size());
+      begin.push_back(nodes_.size());
       for (Index i = 0; i < size_; ++i)
         if (const double value = rows[n * size_ + i]; value != 0) nodes_.push_back({static_cast<int>(i) + 1, value});
       nodes_.push_back({static_cast<int>(size_) + 1, intercept_scaling});
       nodes_.push_back({-1, 0});
     }
+    for (const std::size_t first : begin) rows_.push_back(nodes_.data() + first);
   }
+  LiblinearRows(const LiblinearRows&) = delete;  // rows_ point into nodes_
+  LiblinearRows& operator=(const LiblinearRows&) = delete;
 
   /// Weights (size, then the constant's) of the machine that tells rows with target 1 from those with -1; both must
   /// occur. Calls may run side by side: the trust-region solver for the primal problem draws no random numbers.
   [[nodiscard]] std::vector<double> train(const std::vector<double>& targets, double cost, double tolerance) const {
-    std::vector<feature_node*> rows;
-    for (const std::size_t begin : begin_) rows.push_back(const_cast<feature_node*>(nodes_.data()) + begin);
+    std::vector<feature_node*> rows = rows_;
     std::vector<double> y = targets;
     const problem all{.l = static_cast<int>(rows.size()),
                       .n = static_cast<int>(size_) + 1,
@@ -63,7 +66,7 @@ class LiblinearRows {
  private:
   Index size_;
   std::vector<feature_node> nodes_;
-  std::vector<std::size_t> begin_;
+  std::vector<feature_node*> rows_;
 };
 
 }  // namespace detail

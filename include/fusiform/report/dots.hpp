@@ -223,7 +223,8 @@ inline void add_dot_rows(Figure& figure, const DotsOptions& options) {
   const gnuplot::Range x = detail::dots_range(options).rounded(pieces);
   for (std::size_t p = 0; p < options.panels.size(); ++p) {
     const auto column = static_cast<double>(p % columns);
-    const auto row = static_cast<double>(p / columns);
+    const std::size_t row_number = p / columns;
+    const auto row = static_cast<double>(row_number);
     gnuplot::Box box;
     box.left = left + column * (panel_width + gap);
     box.right = box.left + panel_width;

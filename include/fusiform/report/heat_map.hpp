@@ -165,7 +165,8 @@ inline void check_heat_map(const HeatMapOptions& options) {
     gnuplot::Box box;
     box.left = left + static_cast<double>(p % columns) * (side + gap);
     box.right = box.left + side;
-    box.top = static_cast<double>(p / columns) * (above + side + below) + above;
+    const std::size_t row = p / columns;
+    box.top = static_cast<double>(row) * (above + side + below) + above;
     box.bottom = box.top + side;
     gnuplot::Box title = box;
     title.top -= above - 34;

@@ -87,7 +87,7 @@ inline void add_result(HtmlPage& page, const Json& summary) {
                        ranking.at("task").get<std::string>(), " saw images of ", ranking.at("classes_covered").dump(),
                        " of ", ranking.at("classes").dump(), " classes only."));
   const auto main_nets = std::count_if(summary.at("nets").begin(), summary.at("nets").end(),
-                                       [](const Json& net) { return net.at("net") == ""; });
+                                       [](const Json& net) { return net.at("net").get<std::string>().empty(); });
   if (main_nets < 3)
     page.note(text("One trained net is one sample: ", main_nets,
                    " net(s) were trained here. The intervals cover images and classes, not nets; for a statement about "

@@ -65,7 +65,7 @@ namespace detail {
   Index outputs = classes;
   for (const Json& net : nets)
     for (const Json& score : net["tasks"])
-      if (net["net"] == "" && score["name"] == task) {
+      if (net["net"].get<std::string>().empty() && score["name"] == task) {
         top1.push_back(score["top1"].get<double>());
         top5.push_back(score["top5"].get<double>());
         outputs = score["classes"].get<Index>();

@@ -69,7 +69,9 @@ namespace detail {
   const bool several = std::any_of(seeds.begin(), seeds.end(), [](std::size_t n) { return n > 1; });
   const bool one = std::any_of(seeds.begin(), seeds.end(), [](std::size_t n) { return n == 1; });
   std::string words = range_words(seeds) + " seed(s) per net. " + level_text(summary) + " intervals: ";
-  if (several) words += std::string("the net as random effect (t interval)") + (one ? "; with one seed " : "");
+  if (several)
+    words +=
+        std::string("the net as random effect where that can be fitted (t interval)") + (one ? "; with one seed " : "");
   if (one || !several) words += bootstrap_words(summary);
   return words + ".";
 }

@@ -130,7 +130,7 @@ inline constexpr std::size_t most_named_sites = 48;
             " layers; groups: ", detail::groups_of(nets).size(),
             " nets, in the same order down and across). RSA: Spearman correlation of the dissimilarity matrices of ",
             detail::member(similarity, "classes").size(),
-            " classes. CKA: linear centred kernel alignment of the activations. 1: the same.", shown)}};
+            " classes. CKA: linear centred kernel alignment of the activations, debiased. 1: the same.", shown)}};
 }
 
 }  // namespace fusiform
