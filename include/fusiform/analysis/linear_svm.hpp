@@ -3,6 +3,7 @@
 /// Needs its header linear.h and its library, -llinear (Debian: liblinear-dev).
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <linear.h>
 #include <memory>
@@ -17,7 +18,9 @@
 namespace fusiform {
 
 struct LinearSvmOptions {
-  /// The solver stops when the gradient's norm is this fraction of its first, times the smaller class's share.
+  /// The solver stops when the gradient's norm is this fraction of its first, times the smaller class's share, and in
+  /// any case after 1,000 steps. With many more features than rows and a large cost that is before the minimum, which
+  /// can change single predictions.
   double tolerance = 1e-8;
   double intercept_scaling = 1;  ///< the constant feature whose weight gives the intercept; penalised like all weights
 };
@@ -76,9 +79,9 @@ class LiblinearRows {
 /// features than rows, it is solved in the space that the rows span, where its solution lies.
 class LinearSvm {
  public:
-  /// Sets liblinear's print function to one that prints nothing, for the whole process. The same bits for any number of
-  /// threads. Throws ConfigError for options or labels out of range, ShapeError unless
-  /// there is one label per row, NumericError for rows that are not finite.
+  /// Sets liblinear's print function to one that prints nothing, once and for the whole process. The same bits for any
+  /// number of threads. Throws ConfigError for options or labels out of range, ShapeError unless there is one label per
+  /// row, NumericError for rows that are not finite.
   explicit LinearSvm(const TrainingRows& training, const LinearSvmOptions& options = {}) {
     check(training, options);
     if (training.rows.shape()[1] > training.rows.shape()[0]) {
@@ -125,12 +128,18 @@ class LinearSvm {
     for (const Index label : training.labels)
       require_setting(label >= 0 && label < training.classes, "linear SVM", text("labels 0..", training.classes - 1),
                       label);
+    for (const double value : training.rows.span())
+      if (!std::isfinite(value)) throw NumericError(text("linear SVM: expected finite features, got ", value));
   }
 
   /// Weights in the coordinates given for the rows, (N, size); sets the intercepts.
   Tensor<double, Cpu> train(const TrainingRows& training, View<const double, Cpu> coordinates,
                             const LinearSvmOptions& options) {
-    set_print_string_function([](const char*) {});
+    static const bool is_silent = [] {  // once: threads that decode side by side would write the pointer at once
+      set_print_string_function([](const char*) {});
+      return true;
+    }();
+    static_cast<void>(is_silent);
     const Index count = coordinates.shape()[0];
     const Index size = coordinates.shape()[1];
     const detail::LiblinearRows rows(coordinates, options.intercept_scaling);
