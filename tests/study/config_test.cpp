@@ -153,8 +153,8 @@ TEST_CASE("an unknown key is refused with the nearest one there is") {
   CHECK_THAT(problem_of(file_with("[statistics]", "repliactes = 100")), Contains("did you mean 'replicates'?"));
   CHECK_THAT(problem_of(file_with("[lesions]", "fraction = 0.2")),
              Contains("line 7: unknown key 'lesions'") && Contains("did you mean 'lesion'?"));
-  CHECK(detail::edit_distance("kitten", "sitting") == 3);
-  CHECK(detail::edit_distance("", "abc") == 3);
+  CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("", "abc") == 3);
 }
 
 TEST_CASE("folders are relative to the study file") {

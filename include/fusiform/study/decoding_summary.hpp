@@ -14,17 +14,19 @@
 
 namespace fusiform::detail {
 
-/// The resamples of one task's held-out images: the same for all layers and nets, so that they can be compared.
-[[nodiscard]] inline HierarchicalBootstrap decoding_bootstrap(const StudyContext& study,
-                                                              const StoredDecoding& decoding) {
-  return {decoding.labels, Rng(study.config.seeds.front()).stream("bootstrap").stream("decoding " + decoding.task)};
+/// Of the resamples of one task's held-out images: the same for all layers and nets, so that they can be compared.
+[[nodiscard]] inline Rng decoding_stream(const StudyContext& study, const std::string& task) {
+  return Rng(study.config.seeds.front()).stream("bootstrap").stream("decoding " + task);
+}
+
+[[nodiscard]] inline BootstrapOptions bootstrap_options(const StudyContext& study) {
+  return {.replicates = study.config.statistics.replicates, .level = study.config.statistics.level};
 }
 
 [[nodiscard]] inline Json summarize_decoding(const StudyContext& study, const StudyNet& net,
                                              const StoredDecoding& decoding) {
-  const BootstrapOptions options{.replicates = study.config.statistics.replicates,
-                                 .level = study.config.statistics.level};
-  const HierarchicalBootstrap bootstrap = decoding_bootstrap(study, decoding);
+  const BootstrapOptions options = bootstrap_options(study);
+  const HierarchicalBootstrap bootstrap(decoding.labels, decoding_stream(study, decoding.task));
   return {{"net", net.variant},
           {"seed", net.seed},
           {"task", decoding.task},
@@ -55,24 +57,19 @@ using NetDecodings = std::pair<StudyNet, std::vector<StoredDecoding>>;
   const StoredDecoding* const a = deepest(first.second, task);
   const StoredDecoding* const b = deepest(second.second, task);
   if (a == nullptr || b == nullptr) return nullptr;
-  std::vector<double> differences = a->correct();
-  const std::vector<double> others = b->correct();
-  for (std::size_t i = 0; i < differences.size(); ++i) differences[i] -= others[i];
-  const HierarchicalBootstrap bootstrap = decoding_bootstrap(study, *a);
-  std::vector<double> replicates(static_cast<std::size_t>(study.config.statistics.replicates));
-  for_each_replicate(bootstrap, study.config.statistics.replicates,
-                     [&](Index replicate, std::span<const ImageWeight> weights) {
-                       replicates[static_cast<std::size_t>(replicate)] = weighted_mean(differences, weights);
-                     });
-  const double p = two_sided_p(replicates);
+  const auto as_decoding = [](const StoredDecoding& stored) {
+    const std::vector<double> correct = stored.correct();
+    return Decoding{stored.layer, stored.labels, stored.predicted, {correct.begin(), correct.end()}};
+  };
+  const DecodingDifference difference =
+      compare_decodings(as_decoding(*a), as_decoding(*b), decoding_stream(study, task), bootstrap_options(study));
   return {{"task", task},
           {"seed", first.first.seed},
           {"first", first.first.variant},
           {"second", second.first.variant},
           {"layer", a->layer},
-          {"difference",
-           to_json(percentile_interval(mean(differences), std::move(replicates), study.config.statistics.level))},
-          {"p", p}};
+          {"difference", to_json(difference.difference)},
+          {"p", difference.p}};
 }
 
 /// All decodings of the study into "decoding", differences between its nets into "decoding_differences".
