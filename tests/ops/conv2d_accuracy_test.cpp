@@ -45,8 +45,9 @@ TEST_CASE("the default convolution keeps its promised accuracy on a deep layer's
   const Rng rng(7);
   const Shape x_shape{2, 28, 28, 512};
   const Shape w_shape{32, 3, 3, 512};
-  for (const ConvAlgorithm algorithm : {ConvAlgorithm::automatic, ConvAlgorithm::winograd_2x2,
-                                        ConvAlgorithm::winograd_4x4, ConvAlgorithm::implicit_gemm}) {
+  for (const ConvAlgorithm algorithm :
+       {ConvAlgorithm::automatic, ConvAlgorithm::winograd_2x2, ConvAlgorithm::winograd_4x4,
+        ConvAlgorithm::implicit_gemm, ConvAlgorithm::direct}) {
     CAPTURE(static_cast<int>(algorithm));
     const Conv2dOptions options{.padding = 1, .algorithm = algorithm};
     const Conv2dOptions reference{.padding = 1, .algorithm = ConvAlgorithm::implicit_gemm};

@@ -65,6 +65,11 @@ std::vector<Case> shapes() {
       {{2, 40, 41, 3}, {96, 3, 3, 3}, {.padding = 1}},  // several of its bands; one panel and a half
       {{1, 3, 131, 3}, {70, 3, 3, 3}, {.padding = 1}},  // several of its pieces of a row
       {{3, 61, 59, 2}, {18, 3, 3, 2}, {.padding = 1}},  // several of its chunks
+      {{2, 3, 5, 600}, {70, 1, 1, 600}, {}},            // slices of pixels; rows that are joined
+      {{2, 9, 7, 20}, {66, 1, 1, 20}, {.stride = 2}},   // pixels with gaps between them
+      {{1, 6, 5, 70}, {34, 3, 3, 70}, {.stride = 2, .padding = 1}},  // slices of two kernel rows and of one
+      {{1, 2, 2, 270}, {5, 5, 5, 270}, {.padding = 4}},              // slices that are outside of the image
+      {{2, 70, 30, 20}, {12, 5, 5, 20}, {.padding = 2}},             // several of its bands and of their groups
   };
   // Every size of a direct tile of pixels, of channels and of outputs.
   for (Index size = 1; size <= 30; ++size) {
@@ -320,7 +325,18 @@ TEST_CASE("conv2d: the automatic choice does not depend on the batch, and is ove
   CHECK(choice({64, 3, 3, 64}, {.padding = 1}, 224) == ConvAlgorithm::winograd_4x4);
   CHECK(choice({512, 3, 3, 512}, {.padding = 1}, 2) == ConvAlgorithm::winograd_2x2);
   CHECK(choice({512, 3, 3, 512}, {.padding = 1}, 1) == ConvAlgorithm::implicit_gemm);
-  CHECK(choice({64, 3, 3, 64}, {.stride = 2, .padding = 1}, 56) == ConvAlgorithm::implicit_gemm);
+  CHECK(choice({64, 3, 3, 64}, {.stride = 2, .padding = 1}, 56) == ConvAlgorithm::direct);
+  CHECK(choice({64, 3, 3, 64}, {.stride = 2, .padding = 1}, 4) == ConvAlgorithm::implicit_gemm);
+  CHECK(choice({2048, 1, 1, 512}, {}, 1) == ConvAlgorithm::direct);
+  CHECK(choice({2048, 1, 1, 512}, {.stride = 2}, 4) == ConvAlgorithm::implicit_gemm);
+  CHECK(choice({4096, 7, 7, 512}, {}, 7) == ConvAlgorithm::implicit_gemm);
+  const auto gradient_choice = [](const Shape& weight, const Conv2dOptions& options) {
+    return kernels::conv2d_weight_gradient_algorithm(weight, options, 14, 14);
+  };
+  CHECK(gradient_choice({64, 3, 3, 64}, {.stride = 2, .padding = 1}) == ConvAlgorithm::direct);
+  CHECK(gradient_choice({256, 1, 1, 1024}, {}) == ConvAlgorithm::implicit_gemm);
+  CHECK(gradient_choice({256, 1, 1, 1024}, {.algorithm = ConvAlgorithm::direct}) == ConvAlgorithm::direct);
+  CHECK(gradient_choice({512, 1, 1, 3}, {}) == ConvAlgorithm::direct);
   CHECK(choice({64, 3, 3, 64}, {.padding = 1, .algorithm = ConvAlgorithm::implicit_gemm}, 56) ==
         ConvAlgorithm::implicit_gemm);
   CHECK_THROWS_WITH(conv2d_output_shape({1, 8, 8, 4}, {8, 5, 5, 4}, {.algorithm = ConvAlgorithm::winograd_4x4}),

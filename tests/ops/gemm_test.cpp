@@ -39,13 +39,15 @@ TEMPLATE_TEST_CASE("gemm: a panel is the transposed part of the matrix, filled u
       CAPTURE(columns, depth);
       const Index stride = depth + 3;
       const Tensor<T, Cpu> m = uniform_tensor<T>(Shape{columns, stride}, "m");
-      Tensor<T, Cpu> panel = poisoned_tensor<T>(Shape{depth, kernels::panel_width<T>});
-      kernels::pack_panel_transposed<T>(depth, columns, m.data() + 2, stride, panel.data());
-      bool right = true;
-      for (Index k = 0; k < depth; ++k)
-        for (Index j = 0; j < kernels::panel_width<T>; ++j)
-          right = right && panel[k * kernels::panel_width<T> + j] == (j < columns ? m[j * stride + k + 2] : T{});
-      CHECK(right);
+      for (const Index width : {kernels::panel_width<T>, 2 * kernels::panel_width<T>}) {
+        Tensor<T, Cpu> panel = poisoned_tensor<T>(Shape{depth, width});
+        kernels::pack_panel_transposed<T>(depth, columns, m.data() + 2, stride, width, panel.data());
+        bool right = true;
+        for (Index k = 0; k < depth; ++k)
+          for (Index j = 0; j < width; ++j)
+            right = right && panel[k * width + j] == (j < columns ? m[j * stride + k + 2] : T{});
+        CHECK(right);
+      }
     }
 }
 

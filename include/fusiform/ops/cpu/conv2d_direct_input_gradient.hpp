@@ -10,6 +10,8 @@
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
+#include <fusiform/ops/cpu/conv2d_implicit_gemm.hpp>
+#include <fusiform/ops/cpu/direct_product.hpp>
 #include <fusiform/ops/cpu/strided_panels.hpp>
 #include <fusiform/ops/cpu/strided_tile.hpp>
 
@@ -208,9 +210,13 @@ class DirectInputGradient {
   Index piece_;
 };
 
+/// Up to here contributions are added up; more channels fill the vectors of a product.
+inline constexpr Index scattered_channels = 8;
+
 template <Scalar T>
 void conv2d_backward_input_direct(View<const T, Cpu> dy, View<const T, Cpu> weight, const Conv2dOptions& options,
                                   View<T, Cpu> dx) {
+  if (dx.shape()[3] > scattered_channels) return conv2d_backward_input_product<DirectProduct>(dy, weight, options, dx);
   if (!dx.empty()) DirectInputGradient<T>(dy, weight, options, dx).run();
 }
 

@@ -3,6 +3,7 @@
 
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
+#include <fusiform/ops/cpu/gemm.hpp>
 #include <fusiform/ops/cpu/implicit_gemm.hpp>
 
 namespace fusiform::kernels {
@@ -25,17 +26,18 @@ template <Scalar T>
           .grid_width = y[2]};
 }
 
-template <Scalar T>
-void conv2d_forward_implicit_gemm(View<const T, Cpu> x, View<const T, Cpu> weight, View<const T, Cpu> bias,
-                                  const Conv2dOptions& options, View<T, Cpu> y) {
+/// `Product` is ImplicitGemm or DirectProduct.
+template <template <class, class> class Product, Scalar T>
+void conv2d_forward_product(View<const T, Cpu> x, View<const T, Cpu> weight, View<const T, Cpu> bias,
+                            const Conv2dOptions& options, View<T, Cpu> y) {
   const Patches<T> patches = convolution_patches(x, weight.shape(), y.shape(), options);
   const Index depth = patches.columns();
-  const auto pack = [&](Index k, Index slice_depth, Index j, Index columns, T* panel) {
-    pack_panel_transposed(slice_depth, columns, weight.data() + j * depth + k, depth, panel);
+  const auto pack = [&](Index k, Index slice_depth, Index j, Index columns, Index panel_columns, T* panel) {
+    pack_panel_transposed(slice_depth, columns, weight.data() + j * depth + k, depth, panel_columns, panel);
   };
   const Index channels = y.shape()[3];
   const PixelTarget<T> target{y.data(), y.shape()[1] * y.shape()[2] * channels, y.shape()[2] * channels, channels};
-  ImplicitGemm<T, decltype(pack)>(patches, channels, pack, bias.data(), target, options.relu).run();
+  Product<T, decltype(pack)>(patches, channels, pack, bias.data(), target, options.relu).run();
 }
 
 /// One axis of the input gradient: the input positions first, first + stride, ... (`count` of them) are reached by
@@ -59,9 +61,9 @@ struct GradientPhase {
 
 /// With stride 1: a convolution of dy with the filters flipped and transposed. With stride s, the input pixels fall
 /// into s * s classes that see different taps, and each is such a convolution.
-template <Scalar T>
-void conv2d_backward_input_implicit_gemm(View<const T, Cpu> dy, View<const T, Cpu> weight, const Conv2dOptions& options,
-                                         View<T, Cpu> dx) {
+template <template <class, class> class Product, Scalar T>
+void conv2d_backward_input_product(View<const T, Cpu> dy, View<const T, Cpu> weight, const Conv2dOptions& options,
+                                   View<T, Cpu> dx) {
   const Index stride = options.stride;
   const Index outputs = dy.shape()[3];
   const Index kernel_width = weight.shape()[2];
@@ -83,11 +85,11 @@ void conv2d_backward_input_implicit_gemm(View<const T, Cpu> dy, View<const T, Cp
                              .grid_height = v.count,
                              .grid_width = h.count};
     // Row k of the matrix is (tap of the phase, output channel); its elements are the filter's input channels.
-    const auto pack = [&](Index k, Index depth, Index j, Index columns, T* panel) {
+    const auto pack = [&](Index k, Index depth, Index j, Index columns, Index panel_columns, T* panel) {
       Index output = k % outputs;
       Index tap = k / outputs;
       const T* row = nullptr;
-      for (Index step = 0; step < depth; ++step, panel += panel_width<T>) {
+      for (Index step = 0; step < depth; ++step, panel += panel_columns) {
         if (row == nullptr || output == outputs) {
           if (output == outputs) {
             output = 0;
@@ -97,15 +99,27 @@ void conv2d_backward_input_implicit_gemm(View<const T, Cpu> dy, View<const T, Cp
           const Index tap_column = h.last_tap - tap % h.taps * stride;
           row = weight.data() + ((output * weight.shape()[1] + tap_row) * kernel_width + tap_column) * channels + j;
         }
-        pack_panel_row(columns, row, panel);
+        pack_panel_row(columns, row, panel_columns, panel);
         ++output;
         row += weight.shape()[1] * kernel_width * channels;
       }
     };
     const PixelTarget<T> target{dx.data() + (v.first * width + h.first) * channels, dx.shape()[1] * width * channels,
                                 stride * width * channels, stride * channels};
-    ImplicitGemm<T, decltype(pack)>(patches, channels, pack, nullptr, target).run();
+    Product<T, decltype(pack)>(patches, channels, pack, nullptr, target).run();
   }
+}
+
+template <Scalar T>
+void conv2d_forward_implicit_gemm(View<const T, Cpu> x, View<const T, Cpu> weight, View<const T, Cpu> bias,
+                                  const Conv2dOptions& options, View<T, Cpu> y) {
+  conv2d_forward_product<ImplicitGemm>(x, weight, bias, options, y);
+}
+
+template <Scalar T>
+void conv2d_backward_input_implicit_gemm(View<const T, Cpu> dy, View<const T, Cpu> weight, const Conv2dOptions& options,
+                                         View<T, Cpu> dx) {
+  conv2d_backward_input_product<ImplicitGemm>(dy, weight, options, dx);
 }
 
 }  // namespace fusiform::kernels

@@ -143,11 +143,10 @@ void multiply_panel(Index rows, Index depth, const RowStart& a_of, const T* b, c
 }
 
 /// Packs one panel of B = M^T, where M is row-major: B(k, j) = m[j * stride + k] for 0 <= k < depth and
-/// 0 <= j < columns. Columns beyond are filled with 0.
+/// 0 <= j < columns. Columns up to `width`, a number of whole vectors, are filled with 0.
 template <Scalar T>
-void pack_panel_transposed(Index depth, Index columns, const T* m, Index stride, T* panel) {
+void pack_panel_transposed(Index depth, Index columns, const T* m, Index stride, Index width, T* panel) {
   constexpr Index lanes = simd::lanes<T>;
-  constexpr Index width = panel_width<T>;
   if (columns < width) std::fill_n(panel, depth * width, T{});
   for (Index j0 = 0; j0 < columns; j0 += lanes) {
     Index k0 = 0;
@@ -168,12 +167,12 @@ void pack_panel_transposed(Index depth, Index columns, const T* m, Index stride,
   }
 }
 
-/// Packs one row of a panel: `columns` elements, the rest 0.
+/// Packs one row of a panel of `width` columns: `columns` elements, the rest 0.
 template <Scalar T>
-FUSIFORM_INLINE void pack_panel_row(Index columns, const T* row, T* panel_row) {
-  constexpr Index width = panel_width<T>;
+FUSIFORM_INLINE void pack_panel_row(Index columns, const T* row, Index width, T* panel_row) {
+  constexpr Index lanes = simd::lanes<T>;
   if (columns >= width) {
-    std::memcpy(panel_row, row, width * sizeof(T));
+    for (Index j = 0; j < width; j += lanes) simd::store(panel_row + j, simd::load(row + j));
   } else {
     for (Index j = 0; j < width; ++j) panel_row[j] = j < columns ? row[j] : T{};
   }

@@ -29,7 +29,8 @@ struct PatchBlockScratch {};
 
 /// target(pixel, j) = bias(j) + sum over k of patch(pixel, k) * matrix(k, j), for 0 <= j < outputs; with `relu` the
 /// larger of that and 0.
-/// `pack(k, depth, j, columns, panel)` writes one panel of the matrix; `bias` may be nullptr.
+/// `pack(k, depth, j, columns, width, panel)` writes one panel of the matrix, `width` columns wide with those that are
+/// filled with 0; `bias` may be nullptr.
 template <Scalar T, class PackPanel>
 class ImplicitGemm {
  public:
@@ -91,7 +92,7 @@ class ImplicitGemm {
   }
 
   void pack_panel(Index k, Index depth, Index j, T* panel) const {
-    pack_(k, depth, j, std::min(panel_width<T>, outputs_ - j), panel);
+    pack_(k, depth, j, std::min(panel_width<T>, outputs_ - j), panel_width<T>, panel);
   }
 
   /// Pixels first_pixel.. and outputs first_output..; `packed` is nullptr if the matrix is not packed yet.

@@ -25,11 +25,15 @@ template <Scalar T>
   const Index line = patches.width * patches.channels;
   const T* from = patches.image + image * patches.height * line;
   const Index begin = first * patches.step + patches.first_row;
-  if (patches.first_row == 0 && patches.first_column == 0) return {from + begin * line, line};
   const Index rows = (count - 1) * patches.step + patches.window_height;
-  const Index padded = ((patches.grid_width - 1) * patches.step + patches.window_width) * patches.channels;
-  const Index before = std::min(padded, -patches.first_column * patches.channels);
-  const Index copied = std::min(line, padded - before);
+  const Index pixels = (patches.grid_width - 1) * patches.step + patches.window_width;
+  const bool inside = begin >= 0 && begin + rows <= patches.height && patches.first_column >= 0 &&
+                      patches.first_column + pixels <= patches.width;
+  if (inside) return {from + begin * line + patches.first_column * patches.channels, line};
+  const Index padded = pixels * patches.channels;
+  const Index left = patches.first_column * patches.channels;
+  const Index before = std::clamp<Index>(-left, 0, padded);
+  const Index copied = std::clamp<Index>(line - std::max<Index>(0, left), 0, padded - before);
   T* data = scratch<PaddedRowsScratch, T>(rows * padded);
   T* to = data;
   for (Index row = begin; row < begin + rows; ++row, to += padded) {
@@ -37,7 +41,7 @@ template <Scalar T>
       std::fill_n(to, padded, T{});
     } else {
       zero_short(before, to);
-      copy_short(from + row * line, copied, to + before);
+      copy_short(from + row * line + std::max<Index>(0, left), copied, to + before);
       zero_short(padded - before - copied, to + before + copied);
     }
   }

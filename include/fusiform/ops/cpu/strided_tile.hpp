@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 #include <fusiform/core/rounding.hpp>
@@ -30,7 +31,7 @@ struct StridedTarget {
   Index row = 0;
   Index columns = 0;         ///< at most strided_columns<T>
   const T* start = nullptr;  ///< what the sums start from, the same for every row: whole vectors; nullptr for 0
-  bool accumulate = false;   ///< add to what is there, or overwrite; only with whole vectors
+  bool accumulate = false;   ///< add to what is there, or overwrite
   bool relu = false;         ///< store max(., 0)
 };
 
@@ -52,15 +53,14 @@ inline constexpr Index strided_columns = 4 * simd::lanes<T>;
 template <int vectors>
 inline constexpr int strided_rows = simd::registers == 32 ? (vectors == 2 ? 14 : 7) : 12 / vectors;
 
-/// Asks for the lines of a tile before its sums are computed: stores that miss would hold up the tile that follows.
+/// Asks for the lines of some rows of a tile before its sums are computed: stores that miss would hold up the tile that
+/// follows.
 template <Scalar T, int rows, int vectors>
-FUSIFORM_INLINE void fetch_for_writing(const StridedTarget<T>& target) {
+FUSIFORM_INLINE void fetch_for_writing(T* c, Index row) {
   constexpr int line = 64;
   simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
-    simd::unrolled<static_cast<int>(divide_up(vectors * simd::bytes, line))>([&](
-        auto piece) __attribute__((always_inline)) {
-      __builtin_prefetch(target.c + i * target.row + piece * (line / static_cast<int>(sizeof(T))), 1);
-    });
+    simd::unrolled<static_cast<int>(divide_up(vectors * simd::bytes, line))>([&](auto piece) __attribute__((
+        always_inline)) { __builtin_prefetch(c + i * row + piece * (line / static_cast<int>(sizeof(T))), 1); });
   });
 }
 
@@ -75,20 +75,40 @@ FUSIFORM_INLINE void store_strided_tile(simd::Vector<T> (&sum)[rows][vectors], c
       simd::unrolled<vectors>([&](auto v) __attribute__((always_inline)) { body(i, v); });
     });
   };
-  if (target.relu) each([&](auto i, auto v) __attribute__((always_inline)) { sum[i][v] = simd::relu<T>(sum[i][v]); });
   if (target.columns != vectors * lanes) {
     T spilled[rows][vectors * lanes];
     each([&](auto i, auto v) __attribute__((always_inline)) { simd::store(spilled[i] + v * lanes, sum[i][v]); });
-    for (int i = 0; i < rows; ++i) std::copy_n(spilled[i], target.columns, c + i * row);
-  } else if (target.accumulate) {
-    each([&](auto i, auto v) __attribute__((always_inline)) {
-      T* to = c + i * row + v * lanes;
-      simd::store(to, simd::load<T>(to) + sum[i][v]);
-    });
-  } else {
-    each([&](auto i, auto v) __attribute__((always_inline)) { simd::store(c + i * row + v * lanes, sum[i][v]); });
+    for (int i = 0; i < rows; ++i)
+      for (Index j = 0; j < target.columns; ++j) {
+        const T value = target.accumulate ? c[i * row + j] + spilled[i][j] : spilled[i][j];
+        c[i * row + j] = target.relu && value < T{} ? T{} : value;
+      }
+    return;
   }
+  if (target.accumulate)
+    each([&](auto i, auto v)
+             __attribute__((always_inline)) { sum[i][v] = simd::load<T>(c + i * row + v * lanes) + sum[i][v]; });
+  if (target.relu) each([&](auto i, auto v) __attribute__((always_inline)) { sum[i][v] = simd::relu<T>(sum[i][v]); });
+  each([&](auto i, auto v) __attribute__((always_inline)) { simd::store(c + i * row + v * lanes, sum[i][v]); });
 }
+
+/// sum(i, j) += a[i * a_row] * b[j].
+template <Scalar T, int rows, int vectors>
+FUSIFORM_INLINE void add_products(const T* a, Index a_row, const T* b, simd::Vector<T> (&sum)[rows][vectors]) {
+  simd::Vector<T> b_row[vectors];
+  simd::unrolled<vectors>([&](auto v)
+                              __attribute__((always_inline)) { b_row[v] = simd::load(b + v * simd::lanes<T>); });
+  simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
+    const simd::Vector<T> a_element = simd::broadcast(a[i * a_row]);
+    simd::unrolled<vectors>([&](auto v)
+                                __attribute__((always_inline)) { sum[i][v] = a_element * b_row[v] + sum[i][v]; });
+  });
+}
+
+/// Steps between the rows of a tile that are asked for. A wide tile of AVX-512 has 28 lines; asked for at once they
+/// would hold up the loads. Of other tiles all rows are asked for with the first step.
+template <int vectors>
+inline constexpr Index steps_per_fetch = simd::registers == 32 && vectors == 4 ? 8 : std::numeric_limits<Index>::max();
 
 /// `tiles` tiles of `rows` x (`vectors` vectors) below each other. Every element is summed in the order of (r, k),
 /// whatever the tile.
@@ -97,6 +117,8 @@ void strided_tiles(Index tiles, const StridedOperands<T>& operands, const FetchA
                    const StridedTarget<T>& target) {
   using Vector = simd::Vector<T>;
   constexpr int lanes = simd::lanes<T>;
+  constexpr Index stretch = steps_per_fetch<vectors>;
+  constexpr int fetched = stretch == std::numeric_limits<Index>::max() ? rows : 1;
   const Index a_row = operands.a_row;
   const Index a_step = operands.a_step;
   const Index b_step = operands.b_step;
@@ -105,7 +127,8 @@ void strided_tiles(Index tiles, const StridedOperands<T>& operands, const FetchA
   const T* a = operands.a;
   const T* ahead = fetch.from;
   for (Index tile = 0; tile < tiles; ++tile) {
-    fetch_for_writing<T, rows, vectors>(here);
+    Index unfetched = rows;
+    T* to = here.c;
     Vector sum[rows][vectors];
     simd::unrolled<vectors>([&](auto v) __attribute__((always_inline)) {
       const Vector start = target.start == nullptr ? Vector{} : simd::load(target.start + v * lanes);
@@ -115,16 +138,17 @@ void strided_tiles(Index tiles, const StridedOperands<T>& operands, const FetchA
       const T* a_at = a + r * operands.a_line;
       const T* b_at = operands.b + r * operands.b_line;
       const T* ahead_at = ahead + r * fetch.line;
-      for (Index k = 0; k < operands.depth; ++k, a_at += a_step, b_at += b_step, ahead_at += ahead_step) {
-        __builtin_prefetch(ahead_at, 0, 2);  // into the second level: into the first one it gained nothing
-        Vector b_row[vectors];
-        simd::unrolled<vectors>([&](auto v)
-                                    __attribute__((always_inline)) { b_row[v] = simd::load(b_at + v * lanes); });
-        simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
-          const Vector a_element = simd::broadcast(a_at[i * a_row]);
-          simd::unrolled<vectors>([&](auto v)
-                                      __attribute__((always_inline)) { sum[i][v] = a_element * b_row[v] + sum[i][v]; });
-        });
+      for (Index rest = operands.depth; rest > 0; rest -= stretch) {
+        if (unfetched > 0) {
+          fetch_for_writing<T, fetched, vectors>(to, here.row);
+          to += here.row;
+          unfetched -= fetched;
+        }
+        const Index steps = std::min(rest, stretch);
+        for (Index k = 0; k < steps; ++k, a_at += a_step, b_at += b_step, ahead_at += ahead_step) {
+          __builtin_prefetch(ahead_at, 0, 2);  // into the second level: into the first one it gained nothing
+          add_products<T, rows, vectors>(a_at, a_row, b_at, sum);
+        }
       }
     }
     store_strided_tile<T, rows, vectors>(sum, here);
