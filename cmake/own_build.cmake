@@ -28,25 +28,30 @@ if(FUSIFORM_NATIVE)
   target_compile_options(fusiform_own_options INTERFACE -march=native)
 endif()
 
-# The kernels that take long to compile: once for all of our programs, and in several files for several cores. A project
-# that uses the library compiles what it needs from the headers.
-foreach(group implicit_gemm direct winograd_2x2 winograd_4x4 linear)
-  foreach(scalar float double)
-    set(source ${PROJECT_BINARY_DIR}/own_kernels/${group}_${scalar}.cpp)
-    file(CONFIGURE OUTPUT ${source}
-         CONTENT "#include \"cmake/own_kernels/declarations.hpp\"\n
-namespace fusiform::kernels {
-FUSIFORM_KERNELS_${group}(template, ${scalar})
+# What takes long to compile: once for all of our programs, and in several files for several cores. A project that uses the
+# library compiles what it needs from the headers.
+function(compile_once macro namespace)
+  foreach(group ${ARGN})
+    foreach(scalar float double)
+      set(source ${PROJECT_BINARY_DIR}/own_templates/${group}_${scalar}.cpp)
+      file(CONFIGURE OUTPUT ${source}
+           CONTENT "#include \"cmake/own_templates/declarations.hpp\"\n
+namespace ${namespace} {
+${macro}_${group}(template, ${scalar})
 }\n")
-    list(APPEND kernel_sources ${source})
+      target_sources(fusiform_own_templates PRIVATE ${source})
+    endforeach()
   endforeach()
-endforeach()
-add_library(fusiform_own_kernels STATIC ${kernel_sources})
-target_include_directories(fusiform_own_kernels PRIVATE ${PROJECT_SOURCE_DIR})
-target_link_libraries(fusiform_own_kernels PRIVATE fusiform_own_options)
+endfunction()
+add_library(fusiform_own_templates STATIC)
+compile_once(FUSIFORM_KERNELS fusiform::kernels implicit_gemm direct winograd_2x2 winograd_4x4 linear pool2d norm)
+compile_once(FUSIFORM_NETWORKS fusiform layers network)
+target_include_directories(fusiform_own_templates PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(fusiform_own_templates PRIVATE fusiform_own_options)
 
 # What our programs link.
 add_library(fusiform_own_build INTERFACE)
-target_link_libraries(fusiform_own_build INTERFACE fusiform_own_options fusiform_own_kernels)
+target_include_directories(fusiform_own_build INTERFACE ${PROJECT_SOURCE_DIR})
+target_link_libraries(fusiform_own_build INTERFACE fusiform_own_options fusiform_own_templates)
 target_compile_options(fusiform_own_build INTERFACE
-                       "SHELL:-include ${PROJECT_SOURCE_DIR}/cmake/own_kernels/declarations.hpp")
+                       "SHELL:-include ${PROJECT_SOURCE_DIR}/cmake/own_templates/declarations.hpp")

@@ -1,11 +1,13 @@
 #pragma once
-/// Included before every source of our own programs: says that the kernels that take long to compile are compiled
-/// elsewhere (cmake/own_build.cmake), once for all programs. `prefix` is `extern template` here and `template` there.
+/// The kernels that take long to compile, in groups. `prefix` is `extern template` in declarations.hpp, and `template`
+/// in the one source of a group and scalar that cmake/own_build.cmake writes.
 
+#include <fusiform/ops/avg_pool2d.hpp>
+#include <fusiform/ops/batch_norm.hpp>
 #include <fusiform/ops/conv2d.hpp>
 #include <fusiform/ops/linear.hpp>
-
-namespace fusiform::kernels {
+#include <fusiform/ops/local_response_norm.hpp>
+#include <fusiform/ops/max_pool2d.hpp>
 
 #define FUSIFORM_KERNELS_implicit_gemm(prefix, T)                                                                   \
   prefix void conv2d_forward_implicit_gemm<T>(View<const T, Cpu>, View<const T, Cpu>, View<const T, Cpu>,           \
@@ -39,12 +41,18 @@ namespace fusiform::kernels {
   prefix void linear_backward_input<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>);             \
   prefix void linear_backward_weight<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>);
 
-#define FUSIFORM_ALL_KERNELS(T)                                                                           \
-  FUSIFORM_KERNELS_implicit_gemm(extern template, T) FUSIFORM_KERNELS_direct(extern template, T)          \
-      FUSIFORM_KERNELS_winograd_2x2(extern template, T) FUSIFORM_KERNELS_winograd_4x4(extern template, T) \
-          FUSIFORM_KERNELS_linear(extern template, T)
+#define FUSIFORM_KERNELS_pool2d(prefix, T)                                                                         \
+  prefix void max_pool2d_forward<T>(View<const T, Cpu>, const PoolWindow&, View<T, Cpu>, View<std::int32_t, Cpu>); \
+  prefix void max_pool2d_backward<T>(View<const T, Cpu>, View<const std::int32_t, Cpu>, const PoolWindow&,         \
+                                     View<T, Cpu>);                                                                \
+  prefix void avg_pool2d_forward<T>(View<const T, Cpu>, const PoolWindow&, bool, View<T, Cpu>);                    \
+  prefix void avg_pool2d_backward<T>(View<const T, Cpu>, const PoolWindow&, bool, View<T, Cpu>);
 
-FUSIFORM_ALL_KERNELS(float)
-FUSIFORM_ALL_KERNELS(double)
-
-}  // namespace fusiform::kernels
+#define FUSIFORM_KERNELS_norm(prefix, T)                                                                               \
+  prefix void batch_norm_statistics<T>(View<const T, Cpu>, double, View<T, Cpu>, View<T, Cpu>, View<T, Cpu>);          \
+  prefix void batch_norm_apply<T>(View<const T, Cpu>, View<const T, Cpu>, View<const T, Cpu>, View<const T, Cpu>,      \
+                                  View<const T, Cpu>, View<T, Cpu>);                                                   \
+  prefix void batch_norm_backward<T>(const BatchNormGradients<T, Cpu>&);                                               \
+  prefix void local_response_norm_forward<T>(View<const T, Cpu>, const LocalResponseNormOptions&, View<T, Cpu>);       \
+  prefix void local_response_norm_backward<T>(View<const T, Cpu>, View<const T, Cpu>, const LocalResponseNormOptions&, \
+                                              View<T, Cpu>);
