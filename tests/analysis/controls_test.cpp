@@ -115,6 +115,31 @@ TEST_CASE("images matched in performance") {
   }
 }
 
+TEST_CASE("the accuracy to match at keeps the largest share of the task that loses most") {
+  CHECK(matched_accuracy(Numbers{0.8, 0.4}).value() == Approx(2.0 / 3));
+  CHECK(matched_accuracy(Numbers{0.3}).value() == Approx(0.3));
+  CHECK(matched_accuracy(Numbers{0.5, 1}).value() == 1);
+  CHECK_FALSE(matched_accuracy(Numbers{0.5, 0}).has_value());
+  CHECK_THROWS_AS(matched_accuracy(Numbers{}), ConfigError);
+  CHECK_THROWS_AS(matched_accuracy(Numbers{0.5, 1.1}), ConfigError);
+  CHECK_THROWS_AS(matched_accuracy(Numbers{-0.1, 0.5}), ConfigError);
+  // Against every target there is for sets of 1,000 images: the fewest images kept of any task.
+  for (const Numbers& accuracies : {Numbers{0.71, 0.18}, Numbers{0.1, 0.35, 0.9}, Numbers{0.42, 0.4}}) {
+    const auto fewest_kept = [&](double target) {
+      std::size_t fewest = 1000;
+      for (const double accuracy : accuracies) {
+        Bytes correct(1000, 0);
+        std::fill_n(correct.begin(), static_cast<std::size_t>(std::lround(1000 * accuracy)), std::uint8_t{1});
+        fewest = std::min(fewest, matched_images(correct, target, Rng(1)).size());
+      }
+      return fewest;
+    };
+    std::size_t best = 0;
+    for (int target = 1; target < 1000; ++target) best = std::max(best, fewest_kept(target / 1000.0));
+    CHECK(fewest_kept(matched_accuracy(accuracies).value()) + 1 >= best);  // the kept ones are rounded
+  }
+}
+
 TEST_CASE("a value beside its null distribution") {
   Numbers draws(19);
   std::iota(draws.begin(), draws.end(), 1.0);  // 1..19

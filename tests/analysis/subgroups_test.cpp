@@ -76,6 +76,25 @@ TEST_CASE("effects on subgroups, against sums by hand") {
   CHECK(again.drop.low == effects[1].drop.low);
 }
 
+TEST_CASE("drops of two subgroups differ as two numbers of different images") {
+  const Data data;
+  const BootstrapOptions options{.replicates = 300, .kind = IntervalKind::bca};
+  const auto resampled = resample_subgroups(data.outcomes(), data.subgroup_of_class, Rng(1), options);
+  REQUIRE(resampled.size() == 2);
+  const Resampled& odd = resampled[0].drops.drop[0];
+  const Resampled& even = resampled[1].drops.drop[0];
+  const Resampled between = difference(even, odd);
+  CHECK(between.estimate == even.estimate - odd.estimate);
+  for (std::size_t r = 0; r < 300; ++r) CHECK(between.replicates[r] == even.replicates[r] - odd.replicates[r]);
+  REQUIRE(between.left_out.size() == 2);
+  CHECK(between.left_out.at(-1).size() == 3);  // a class of the one is left out beside all of the other
+  for (std::size_t c = 0; c < 2; ++c) CHECK(between.left_out.at(7)[c] == Approx(even.left_out.at(7)[c] - odd.estimate));
+  const SubgroupEffect effect = subgroup_effect(resampled[1], options);
+  CHECK(effect.drop.low == confidence_interval(even, options).low);
+  CHECK(effect.drop.low !=
+        subgroup_effects(data.outcomes(), data.subgroup_of_class, Rng(1), {.replicates = 300})[1].drop.low);
+}
+
 TEST_CASE("effects on classes") {
   const Data data;
   const std::vector<ClassEffect> effects = class_effects(data.outcomes());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,6 +14,19 @@
 #include <fusiform/core/scalar.hpp>
 
 namespace fusiform {
+
+/// The accuracy that all tasks can be brought to with the fewest images lost: a / (1 - b + a) for the lowest accuracy a
+/// and the highest b. A task of accuracy b keeps the share (1 - b) / (1 - target) of its images, one of accuracy a the
+/// share a / target; here both are 1 - (b - a), and tasks between keep more. Nothing if the lowest is 0: such a
+/// task has nothing to lose. Throws ConfigError unless there is a task and all are from 0 to 1.
+[[nodiscard]] inline std::optional<double> matched_accuracy(std::span<const double> accuracies) {
+  require_setting(!accuracies.empty(), "matched accuracy", "at least 1 task", accuracies.size());
+  const auto [least, most] = std::minmax_element(accuracies.begin(), accuracies.end());
+  require_setting(*least >= 0 && *most <= 1, "matched accuracy", "accuracies from 0 to 1",
+                  *least >= 0 ? *most : *least);
+  if (*least == 0) return std::nullopt;
+  return *least / (1 - *most + *least);
+}
 
 /// The images that are kept, ascending, so that the share of `correct` flags among them is `target`, to the nearest
 /// image. With n images and accuracy a, round(n (target - a) / target) errors are taken away at random if the target is

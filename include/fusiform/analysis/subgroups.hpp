@@ -38,11 +38,22 @@ struct SubgroupEffect {
   Interval drop;               ///< proportional drop
 };
 
+/// The effect on one subgroup on the data, on each resample and with each class left out: what intervals are made of,
+/// and differences between subgroups. Sample g is the images of subgroup g.
+struct ResampledSubgroup {
+  Index subgroup = 0;
+  Index classes = 0;
+  Index images = 0;
+  Resampled loss_change;
+  ResampledDrops drops;  ///< of one lesion
+};
+
 namespace detail {
 
 template <Scalar T>
-[[nodiscard]] SubgroupEffect effect_on_images(const LesionedOutcomes<T>& outcomes, std::span<const std::size_t> images,
-                                              const Rng& rng, const BootstrapOptions& options) {
+[[nodiscard]] ResampledSubgroup effect_on_images(const LesionedOutcomes<T>& outcomes, Index subgroup,
+                                                 std::span<const std::size_t> images, const Rng& rng,
+                                                 const BootstrapOptions& options) {
   std::vector<Index> labels;
   std::vector<double> changes;
   std::vector<std::uint8_t> base;
@@ -55,14 +66,12 @@ template <Scalar T>
     lesioned.push_back(outcomes.lesioned.correct[image]);
   }
   const HierarchicalBootstrap bootstrap(labels, rng);
-  const TaskDrops drops =
-      proportional_drops({.task = "subgroup", .labels = labels, .base = base, .lesioned = {lesioned}}, rng, options);
-  return {.classes = bootstrap.class_count(),
+  return {.subgroup = subgroup,
+          .classes = bootstrap.class_count(),
           .images = bootstrap.image_count(),
-          .loss_change = bootstrap_mean(bootstrap, changes, options),
-          .base_accuracy = drops.base,
-          .lesioned_accuracy = drops.accuracy[0],
-          .drop = drops.drop[0]};
+          .loss_change = resample_mean(bootstrap, changes, options, subgroup),
+          .drops = resample_drops({.task = "subgroup", .labels = labels, .base = base, .lesioned = {lesioned}}, rng,
+                                  options, subgroup)};
 }
 
 }  // namespace detail
@@ -72,9 +81,9 @@ template <Scalar T>
 /// single class the interval is about other images of that class only. Throws ShapeError if lengths differ, ConfigError
 /// for a label without a subgroup.
 template <Scalar T>
-[[nodiscard]] std::vector<SubgroupEffect> subgroup_effects(const LesionedOutcomes<T>& outcomes,
-                                                           std::span<const Index> subgroup_of_class, const Rng& rng,
-                                                           const BootstrapOptions& options = {}) {
+[[nodiscard]] std::vector<ResampledSubgroup> resample_subgroups(const LesionedOutcomes<T>& outcomes,
+                                                                std::span<const Index> subgroup_of_class,
+                                                                const Rng& rng, const BootstrapOptions& options = {}) {
   outcomes.check();
   std::map<Index, std::vector<std::size_t>> members;
   for (std::size_t image = 0; image < outcomes.labels.size(); ++image) {
@@ -83,12 +92,33 @@ template <Scalar T>
                     text("classes 0..", static_cast<Index>(subgroup_of_class.size()) - 1), label);
     members[subgroup_of_class[static_cast<std::size_t>(label)]].push_back(image);
   }
-  std::vector<SubgroupEffect> effects;
-  for (const auto& [subgroup, images] : members) {
-    effects.push_back(detail::effect_on_images(outcomes, std::span<const std::size_t>(images),
+  std::vector<ResampledSubgroup> effects;
+  for (const auto& [subgroup, images] : members)
+    effects.push_back(detail::effect_on_images(outcomes, subgroup, std::span<const std::size_t>(images),
                                                rng.stream(static_cast<std::uint64_t>(subgroup)), options));
-    effects.back().subgroup = subgroup;
-  }
+  return effects;
+}
+
+/// Intervals of what was resampled, of the kind and level of `options`.
+[[nodiscard]] inline SubgroupEffect subgroup_effect(const ResampledSubgroup& resampled,
+                                                    const BootstrapOptions& options = {}) {
+  return {.subgroup = resampled.subgroup,
+          .classes = resampled.classes,
+          .images = resampled.images,
+          .loss_change = confidence_interval(resampled.loss_change, options),
+          .base_accuracy = confidence_interval(resampled.drops.base, options),
+          .lesioned_accuracy = confidence_interval(resampled.drops.accuracy[0], options),
+          .drop = confidence_interval(resampled.drops.drop[0], options)};
+}
+
+/// Resamples and summarises. Throws as `resample_subgroups`.
+template <Scalar T>
+[[nodiscard]] std::vector<SubgroupEffect> subgroup_effects(const LesionedOutcomes<T>& outcomes,
+                                                           std::span<const Index> subgroup_of_class, const Rng& rng,
+                                                           const BootstrapOptions& options = {}) {
+  std::vector<SubgroupEffect> effects;
+  for (const ResampledSubgroup& resampled : resample_subgroups(outcomes, subgroup_of_class, rng, options))
+    effects.push_back(subgroup_effect(resampled, options));
   return effects;
 }
 
