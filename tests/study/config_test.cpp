@@ -65,7 +65,9 @@ TEST_CASE("every setting of a wrong type is named with its line, what was expect
     keys.push_back({"[lesion]", key, "a whole number"});
   for (const char* key : {"selection", "kind"}) keys.push_back({"[lesion]", key, "a string"});
   keys.push_back({"[statistics]", "replicates", "a whole number"});
-  keys.push_back({"[statistics]", "level", "a number"});
+  for (const char* key : {"level", "matched_accuracy"}) keys.push_back({"[statistics]", key, "a number"});
+  keys.push_back({"[statistics]", "interval", "a string"});
+  keys.push_back({"[[task]]", "groups", "a table such as { birds = ['hen', 'owl_*'] }"});
   for (const Key& key : keys) {
     const std::string wrong = key.expected == "a string" ? "7" : key.expected == "a whole number" ? "1.5" : "'much'";
     const std::string problem = problem_of(key.section + "\n" + key.name + " = " + wrong + "\n");
@@ -73,6 +75,8 @@ TEST_CASE("every setting of a wrong type is named with its line, what was expect
     CHECK_THAT(problem, Contains("line 2: '" + key.name + "'") && Contains("expected " + key.expected) &&
                             Contains("got " + (wrong == "'much'" ? "'much'" : wrong)));
   }
+  CHECK_THAT(problem_of("[[task]]\ngroups = { old = 3 }\n"),
+             Contains("line 2: 'old'") && Contains("a list in [ ], got 3"));
   CHECK_THAT(problem_of("seeds = [0,\n 'a']\n"), Contains("line 2: 'seeds'") && Contains("a whole number"));
   CHECK_THAT(problem_of("seeds = [-1]\n"), Contains("line 1: 'seeds'") && Contains("0 or more, got -1"));
   CHECK_THAT(problem_of("net = 3\n"), Contains("line 1: expected a section [net]"));
@@ -128,6 +132,11 @@ TEST_CASE("every impossible value is named with its line, what was expected and 
       {"[lesion]", "memory_mib = 0", "memory_mib: expected 1 or more, got 0"},
       {"[statistics]", "replicates = 99", "replicates: expected 100 or more, got 99"},
       {"[statistics]", "level = 95", "level: expected 0 < level < 1, got 95"},
+      {"[statistics]", "interval = 'BCa'", "interval: expected percentile or bca, got 'BCa'"},
+      {"[statistics]", "matched_accuracy = 1", "matched_accuracy: expected 0 <= matched_accuracy < 1, got 1"},
+      {"[[task]]", "groups = { old = [] }", "groups: expected classes in group 'old', got none"},
+      {"[[task]]", "groups = { old = '*_old' }", "beginnings of names with one '*' behind them, got '*_old'"},
+      {"[[task]]", "groups = { old = ['a', ''] }", "beginnings of names with one '*' behind them, got ''"},
   };
   for (const Case& wrong : cases) {
     CAPTURE(wrong.section, wrong.setting);
@@ -189,6 +198,7 @@ name = "faces"
 images = "stimuli:faces"
 format = "stimuli"
 held_out_classes = 4
+groups = { old = "old_*", birds = ["hen", "owl_*"] }
 [[task]]
 name = "inverted"
 images = "stimuli:faces"
@@ -217,6 +227,8 @@ train.init_from = "weights/vgg.safetensors"
 )";
   const StudyConfig config = load_study_config(folder / "study.toml");
   CHECK(config.tasks[0].held_out_classes == 4);
+  CHECK(config.tasks[0].groups ==
+        std::map<std::string, std::vector<std::string>>{{"birds", {"hen", "owl_*"}}, {"old", {"old_*"}}});
   CHECK(config.tasks[1].inverted);
   REQUIRE(config.variants.size() == 3);
   CHECK(config.variants[0].train.epochs == 0);

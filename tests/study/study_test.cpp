@@ -205,7 +205,8 @@ TEST_CASE("one and two threads give the same bytes") {
   const auto expected = reproducible_files(finished_study());
   const auto found = reproducible_files(folder / "results");
   CHECK(expected.size() ==
-        1 + 4 + 3 + 4);  // checkpoint, rankings, outcomes with the intact net; settings, manifest, pack, summary
+        1 + 4 + 3 +
+            5);  // checkpoint, rankings, outcomes with the intact net; settings, manifest, pack, classes, summary
   REQUIRE(found.size() == expected.size());
   for (const auto& [name, contents] : expected) {
     CAPTURE(name);

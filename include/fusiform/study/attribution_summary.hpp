@@ -9,7 +9,8 @@
 #include <fusiform/analysis/reliability.hpp>
 #include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/study/attribution_stage.hpp>
-#include <fusiform/study/layer_summary.hpp>
+#include <fusiform/study/interval_summary.hpp>
+#include <fusiform/study/lesioning.hpp>
 
 namespace fusiform::detail {
 
@@ -57,9 +58,10 @@ namespace fusiform::detail {
 /// One entry per task of the layer, and the units' preferences between two tasks.
 inline void summarize_attributions(const StudyContext& study, const ImagePack& pack, const StudyNet& net,
                                    const std::string& layer, Json& summary) {
-  // Thousands of replicates for every unit of every layer are more than the intervals need.
-  const BootstrapOptions options{.replicates = std::min<Index>(study.config.statistics.replicates, 2000),
-                                 .level = study.config.statistics.level};
+  // Percentiles: thousands of intervals, one for every unit. Of replicates they need fewer.
+  BootstrapOptions options = bootstrap_options(study.config.statistics);
+  options.kind = IntervalKind::percentile;
+  options.replicates = std::min<Index>(options.replicates, 2000);
   const Rng rng = Rng(net.seed).stream("bootstrap").stream("attribution").stream(layer);
   const std::vector<TaskAttribution> tasks =
       read_attribution(study.paths.attribution(net, layer), names_of(ranked_tasks(net_tasks(study, net, pack))));

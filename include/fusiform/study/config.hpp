@@ -28,6 +28,8 @@ struct TaskConfig {
   Index held_out_classes = 0;      ///< so many more classes are kept from training, for decoding
   std::string classes_of;          ///< do not train on this task: its test images are judged as classes of that other
                                    ///< task, by their names (inverted images, another race, other photographs)
+  std::map<std::string, std::vector<std::string>> groups;  ///< of classes, whose drops are compared: names of classes,
+                                                           ///< or beginnings of names with a "*" behind them
 };
 
 /// `[net]`
@@ -98,8 +100,10 @@ struct LesionConfig {
 
 /// `[statistics]`
 struct StatisticsConfig {
-  Index replicates = 10000;  ///< of the bootstrap
-  double level = 0.95;       ///< of the intervals
+  Index replicates = 10000;             ///< of the bootstrap
+  double level = 0.95;                  ///< of the intervals
+  std::string interval = "percentile";  ///< percentile, bca (bias-corrected and accelerated)
+  double matched_accuracy = 0;          ///< of the intact net on matched images; 0: what keeps most images of each task
 };
 
 /// Everything that concerns one net.

@@ -142,6 +142,16 @@ inline void check_classes_of(const StudyConfig& config, std::size_t entry) {
                 "neither one_category nor held_out_classes beside it", "both");
 }
 
+inline void check_groups(const TaskConfig& task, std::size_t entry) {
+  const SectionCheck check("task", entry);
+  for (const auto& [group, patterns] : task.groups) {
+    check.require(!patterns.empty(), "groups", text("classes in group '", group, "'"), "none");
+    for (const std::string& pattern : patterns)
+      check.require(!pattern.empty() && pattern.find('*') >= pattern.size() - 1, "groups",
+                    "names of classes, or beginnings of names with one '*' behind them", "'" + pattern + "'");
+  }
+}
+
 inline void check_task(const StudyConfig& config, std::size_t entry) {
   const SectionCheck check("task", entry);
   const TaskConfig& task = config.tasks[entry];
@@ -161,6 +171,7 @@ inline void check_task(const StudyConfig& config, std::size_t entry) {
   check.at_least("classes", task.classes, 0);
   check.at_least("held_out_classes", task.held_out_classes, 0);
   check_classes_of(config, entry);
+  check_groups(task, entry);
   check.at_least("min_images", task.min_images, 0);
   check.at_least("train_per_class", task.train_per_class, 0);
   check.at_least("test_per_class", task.test_per_class, 0);
@@ -258,6 +269,9 @@ inline void check(const StudyConfig& config) {
   statistics.at_least("replicates", config.statistics.replicates, 100);
   statistics.require(config.statistics.level > 0 && config.statistics.level < 1, "level", "0 < level < 1",
                      config.statistics.level);
+  statistics.one_of("interval", config.statistics.interval, {"percentile", "bca"});
+  statistics.require(config.statistics.matched_accuracy >= 0 && config.statistics.matched_accuracy < 1,
+                     "matched_accuracy", "0 <= matched_accuracy < 1", config.statistics.matched_accuracy);
 }
 
 }  // namespace fusiform

@@ -10,7 +10,7 @@
 #include <fusiform/analysis/bootstrap.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/decoding_journal.hpp>
-#include <fusiform/study/layer_summary.hpp>
+#include <fusiform/study/interval_summary.hpp>
 
 namespace fusiform::detail {
 
@@ -19,13 +19,9 @@ namespace fusiform::detail {
   return Rng(study.config.seeds.front()).stream("bootstrap").stream("decoding " + task);
 }
 
-[[nodiscard]] inline BootstrapOptions bootstrap_options(const StudyContext& study) {
-  return {.replicates = study.config.statistics.replicates, .level = study.config.statistics.level};
-}
-
 [[nodiscard]] inline Json summarize_decoding(const StudyContext& study, const StudyNet& net,
                                              const StoredDecoding& decoding) {
-  const BootstrapOptions options = bootstrap_options(study);
+  const BootstrapOptions options = bootstrap_options(study.config.statistics);
   const HierarchicalBootstrap bootstrap(decoding.labels, decoding_stream(study, decoding.task));
   return {{"net", net.variant},
           {"seed", net.seed},
@@ -61,8 +57,8 @@ using NetDecodings = std::pair<StudyNet, std::vector<StoredDecoding>>;
     const std::vector<double> correct = stored.correct();
     return Decoding{stored.layer, stored.labels, stored.predicted, {correct.begin(), correct.end()}};
   };
-  const DecodingDifference difference =
-      compare_decodings(as_decoding(*a), as_decoding(*b), decoding_stream(study, task), bootstrap_options(study));
+  const DecodingDifference difference = compare_decodings(
+      as_decoding(*a), as_decoding(*b), decoding_stream(study, task), bootstrap_options(study.config.statistics));
   return {{"task", task},
           {"seed", first.first.seed},
           {"first", first.first.variant},

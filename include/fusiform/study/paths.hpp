@@ -45,7 +45,6 @@ class StudyPaths {
   [[nodiscard]] std::string provenance() const { return in_root("provenance.json"); }
   [[nodiscard]] std::string report() const { return in_root("report.html"); }
   [[nodiscard]] std::string figures() const { return in_root("figures"); }
-  [[nodiscard]] std::string table(const std::string& name) const { return in_root(name + ".csv"); }
 
   [[nodiscard]] std::string checkpoint(const StudyNet& net) const {
     return in_root("checkpoints/" + name_of(net) + ".safetensors");
@@ -76,6 +75,11 @@ class StudyPaths {
   /// Every unit of a layer: its lesion's effect and the shortcuts for it.
   [[nodiscard]] std::string attribution(const StudyNet& net, const std::string& layer) const {
     return in_root("attribution/" + name_of(net) + "_" + plain(layer) + ".safetensors");
+  }
+
+  /// Every class under the lesions of every layer.
+  [[nodiscard]] std::string class_effects(const StudyNet& net) const {
+    return in_root("class_effects_" + name_of(net) + ".csv");
   }
 
   /// "seed0", "faces%20only_seed0": the beginning of a net's file names.

@@ -64,7 +64,7 @@ namespace fusiform {
 /// All settings of a study, defaults included.
 [[nodiscard]] inline nlohmann::ordered_json to_json(const StudyConfig& config) {
   nlohmann::ordered_json json{{"name", config.name}, {"seeds", config.seeds}};
-  for (const TaskConfig& task : config.tasks)
+  for (const TaskConfig& task : config.tasks) {
     json["task"].push_back({{"name", task.name},
                             {"images", task.images},
                             {"format", task.format},
@@ -78,8 +78,12 @@ namespace fusiform {
                             {"one_category", task.one_category},
                             {"held_out_classes", task.held_out_classes},
                             {"classes_of", task.classes_of}});
+    if (!task.groups.empty()) json["task"].back()["groups"] = task.groups;
+  }
   json.update(net_settings_json(config));
-  json["statistics"] = {{"replicates", config.statistics.replicates}, {"level", config.statistics.level}};
+  const auto& [replicates, level, interval, matched_accuracy] = config.statistics;
+  json["statistics"] = {
+      {"replicates", replicates}, {"level", level}, {"interval", interval}, {"matched_accuracy", matched_accuracy}};
   json["variants"] = nlohmann::ordered_json::object();
   for (const VariantConfig& variant : config.variants) {
     json["variants"][variant.name] = net_settings_json(variant);

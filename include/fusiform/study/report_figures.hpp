@@ -2,6 +2,7 @@
 /// The figures of a study's report, drawn from its summary: one header per subject.
 
 #include <fusiform/study/report/attribution.hpp>
+#include <fusiform/study/report/classes.hpp>
 #include <fusiform/study/report/controls.hpp>
 #include <fusiform/study/report/decoding.hpp>
 #include <fusiform/study/report/indices.hpp>

@@ -10,22 +10,13 @@
 #include <fusiform/report/table.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/provenance.hpp>
+#include <fusiform/study/report/layer_tables.hpp>
 #include <fusiform/study/report/lesion_section.hpp>
 #include <fusiform/study/report_figures.hpp>
 
 namespace fusiform {
 
 namespace detail {
-
-[[nodiscard]] inline Ends ends_of(const Json& interval) {
-  return {number_or_nan(interval.at("low")), number_or_nan(interval.at("high"))};
-}
-[[nodiscard]] inline std::string percent_of(const Json& interval) {
-  return percent_interval_text(number_or_nan(interval.at("estimate")), ends_of(interval));
-}
-[[nodiscard]] inline std::string number_of(const Json& interval) {
-  return interval.is_null() ? no_value : interval_text(number_or_nan(interval.at("estimate")), ends_of(interval));
-}
 
 /// One sentence about the last layer: what the lesion of each task's units did to that task and to the others.
 [[nodiscard]] inline std::string finding(const Json& layer, double fraction) {
@@ -165,32 +156,23 @@ inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& sum
 
 inline void add_tables(HtmlPage& page, const Json& summary) {
   page.section("All layers");
-  const double fraction = summary.at("headline_fraction").get<double>();
-  Table drops{{"net", "layer", "units ranked for", "tested on", "top-1 intact", "top-1 lesioned", "drop"}, {}};
-  Table indices{{"net", "layer", "units", "segregation index", "p", "shared units", "by chance"}, {}};
-  for (const Json& layer : summary.at("layers")) {
-    const std::string net = net_of(layer).title();
-    const auto name = layer.at("layer").get<std::string>();
-    for (const Json& ranking : layer.at("rankings"))
-      for (const Json& effect : layer.at("effects"))
-        if (const Json* lesion = find_lesion(effect, ranking.at("task").get<std::string>(), fraction))
-          drops.add({net, name, ranking.at("task").get<std::string>(), effect.at("task").get<std::string>(),
-                     percent_text(number_or_nan(effect.at("top1").at("estimate"))), percent_of(lesion->at("top1")),
-                     percent_of(lesion->at("drop"))});
-    const Json& segregation = layer.at("segregation");
-    if (segregation.is_null()) continue;
-    const Json& overlap = layer.at("overlap")[0];
-    indices.add({net, name, layer.at("units").dump(), number_of(segregation.at("index")),
-                 p_text(number_or_nan(segregation.at("p"))),
-                 overlap.at("common").dump() + " / " + overlap.at("set_size").dump(),
-                 number_text(overlap.at("expected_by_chance").get<double>(), 1)});
+  for (auto* make : {&index_table, &seeds_table, &drop_table, &matched_table, &group_table}) {
+    const CaptionedTable shown = make(summary);
+    if (!shown.table.rows.empty()) page.table(shown.table, shown.caption);
   }
-  if (!indices.rows.empty())
-    page.table(indices,
-               "Segregation index of each layer with its interval; two-sided bootstrap p against 0; overlap of "
-               "the sets ranked for the first two tasks.");
-  page.table(drops, "Top-1 accuracy and proportional drop d after lesions of " + percent_text(fraction, 0) +
-                        " of a layer's units.");
+  for (const std::string& words : unmatched_words(summary))
+    page.note("No performance-matched evaluation of " + words + ".");
+}
+
+[[nodiscard]] inline std::string interval_method(const Json& summary) {
+  std::string words =
+      "Intervals come from a hierarchical bootstrap: classes are drawn with replacement, then images within each drawn "
+      "class; the intact and the lesioned net are judged on the same draws. ";
+  if (interval_kind_words(summary) == "BCa")
+    return words +
+           "Their ends are bias-corrected and accelerated (BCa), with the acceleration of a jackknife over classes; "
+           "where that does not exist they are percentiles, and summary.json says why.";
+  return words + "Their ends are percentiles of the replicates.";
 }
 
 inline void add_method(HtmlPage& page, const StudyContext& study, const Json& summary) {
@@ -206,9 +188,7 @@ inline void add_method(HtmlPage& page, const StudyContext& study, const Json& su
       "index   = sum over s of [d(s|s) - mean d(t|s)] / sum over s of [d(s|s) + mean d(t|s)]\n"
       "          0: the tasks share their units; 1: they have units of their own; undefined (–) when the\n"
       "          interval of the denominator includes 0");
-  page.paragraph(
-      "Intervals are percentiles of a hierarchical bootstrap: classes are drawn with replacement, then images within "
-      "each drawn class; the intact and the lesioned net are judged on the same draws.");
+  page.paragraph(interval_method(summary));
   const Json settings = to_json(study.config);
   page.section("Settings and provenance");
   std::vector<std::pair<std::string, std::string>> facts;

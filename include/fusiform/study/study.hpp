@@ -11,6 +11,7 @@
 #include <fusiform/io/atomic_file.hpp>
 #include <fusiform/io/file.hpp>
 #include <fusiform/study/attribution_stage.hpp>
+#include <fusiform/study/class_groups.hpp>
 #include <fusiform/study/config_check.hpp>
 #include <fusiform/study/controls.hpp>
 #include <fusiform/study/decoding_stage.hpp>
@@ -28,11 +29,12 @@ namespace fusiform {
 
 namespace detail {
 
-/// Settings whose change does not touch stored results: more or fewer seeds, other intervals, more or fewer analyses
-/// and controls; a variant that only one of the two has.
+/// Settings whose change does not touch stored results: more or fewer seeds, other intervals, groups of classes, more
+/// or fewer analyses and controls; a variant that only one of the two has.
 [[nodiscard]] inline nlohmann::ordered_json binding_settings(nlohmann::ordered_json settings,
                                                              const nlohmann::ordered_json& other) {
   settings.erase("statistics");
+  for (auto& task : settings["task"]) task.erase("groups");
   const auto free_of_choices = [](nlohmann::ordered_json& net) {
     for (const char* key : {"seeds", "analyses"}) net.erase(key);
     if (net.contains("lesion")) net["lesion"].erase("random_classes");
@@ -128,6 +130,8 @@ inline void run_study(StudyContext& study, StudyStage last = StudyStage::report)
   // What cannot work fails here: before the folder belongs to these settings, and before hours of training.
   const StudyImages images = open_tasks(study.config);
   detail::check_nets(study.config, images.tasks.manifest.classes, last);
+  for (const TaskConfig& task : study.config.tasks)
+    check_groups(task, images.tasks.manifest.classes, images.held_out.manifest.classes);
   study.paths.create();
   const FolderLock lock(study.paths.root());
   remove_temporaries(study.paths.root());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,7 @@ namespace detail {
 /// Accuracies of one net on the test images of its tasks.
 [[nodiscard]] inline Json summarize_net(const StudyContext& study, const ImagePack& pack, const StudyNet& net) {
   const LayerEffects intact = read_effects(study.paths.intact(net));
-  const BootstrapOptions options{.replicates = study.config.statistics.replicates,
-                                 .level = study.config.statistics.level};
+  const BootstrapOptions options = bootstrap_options(study.config.statistics);
   Json tasks = Json::array();
   const std::vector<NetTask> judged = net_tasks(study, net, pack);
   for (std::size_t t = 0; t < judged.size(); ++t) {
@@ -113,6 +113,18 @@ namespace detail {
   return result;
 }
 
+/// Layer by layer into "layers", "attribution" and "unit_preferences"; single classes into a table of their own.
+inline void summarize_layers(const StudyContext& study, const ImagePack& pack, const StudyNet& net, Json& summary) {
+  const StudyNetwork network = build<float, Cpu>(net_plan(net.settings->net, net_tasks(study, net, pack)));
+  std::optional<CsvWriter> class_effects;
+  if (net.settings->does("lesion")) class_effects.emplace(study.paths.class_effects(net), class_effects_columns);
+  for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {
+    if (class_effects) summary["layers"].push_back(summarize_layer(study, pack, net, layer, *class_effects));
+    if (net.settings->does("attribute")) summarize_attributions(study, pack, net, layer, summary);
+  }
+  if (class_effects) class_effects->commit();
+}
+
 }  // namespace detail
 
 /// All results of a study whose stages are done. The same results give the same text.
@@ -122,22 +134,19 @@ namespace detail {
   Json summary{{"name", study.config.name},
                {"level", study.config.statistics.level},
                {"replicates", study.config.statistics.replicates},
+               {"interval", study.config.statistics.interval},
                {"headline_fraction", headline_fraction(study.config.lesion)}};
   summary["nets"] = Json::array();
   for (const char* list : {"layers", "attribution", "unit_preferences"}) summary[list] = Json::array();
   for (const StudyNet& net : study_nets(study.config)) {
     summary["nets"].push_back(detail::summarize_net(study, pack, net));
-    if (!net.settings->lesions_layers()) continue;
-    const std::vector<NetTask> tasks = net_tasks(study, net, pack);
-    const StudyNetwork network = build<float, Cpu>(net_plan(net.settings->net, tasks));
-    for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {
-      if (net.settings->does("lesion")) summary["layers"].push_back(detail::summarize_layer(study, pack, net, layer));
-      if (net.settings->does("attribute")) detail::summarize_attributions(study, pack, net, layer, summary);
-    }
+    if (net.settings->lesions_layers()) detail::summarize_layers(study, pack, net, summary);
   }
   for (const std::string& task : pack.tasks())
     summary["tasks"].push_back(detail::summarize_task(pack, task, summary["nets"]));
   summary["across_seeds"] = detail::summarize_seeds(summary["layers"], study.config.statistics.level);
+  detail::correct_over_layers(summary["layers"], "segregation", {"net", "seed"});
+  detail::correct_over_layers(summary["across_seeds"], "mixed", {"net"});
   detail::summarize_decodings(study, summary);
   if (std::filesystem::exists(study.paths.similarity()))
     summary["similarity"] = Json::parse(read_file(study.paths.similarity()));

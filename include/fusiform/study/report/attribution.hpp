@@ -89,7 +89,8 @@ namespace detail {
          text(detail::net_title(summary, variant), ", seed ", seed,
               ": rank correlation over units of each shortcut with the effect of lesioning the unit alone; ",
               detail::range_words(images), " images per task. ", detail::level_text(summary),
-              " intervals, bootstrap over units. Dashed: split-half reliability of the effect itself, a ceiling.")});
+              " intervals, percentile bootstrap over units. Dashed: split-half reliability of the effect itself, a "
+              "ceiling.")});
   }
   return result;
 }

@@ -1,11 +1,13 @@
 #pragma once
 /// The part of the report page about one net's lesions.
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include <fusiform/report/html.hpp>
 #include <fusiform/study/context.hpp>
+#include <fusiform/study/report/layer_tables.hpp>
 #include <fusiform/study/report_figures.hpp>
 
 namespace fusiform::detail {
@@ -22,11 +24,6 @@ inline void add_figures(HtmlPage& page, const StudyContext& study, const std::ve
   for (const Json& layer : summary.at("layers"))
     if (layer.at("net") == net.at("net") && layer.at("seed") == net.at("seed")) layers.push_back(layer);
   return layers;
-}
-
-/// The net of an entry of the summary.
-[[nodiscard]] inline StudyNet net_of(const Json& entry) {
-  return {entry.at("net").get<std::string>(), entry.at("seed").get<std::uint64_t>(), nullptr};
 }
 
 /// Nets that were lesioned.
@@ -73,6 +70,7 @@ inline void add_figures(HtmlPage& page, const StudyContext& study, const std::ve
                            ": what its lesion alone adds to the mean loss of each task (Spearman correlation " +
                            number_text(number_or_nan(last.at("single_units").at("spearman")), 2) + ")."});
   append(overlap_figures("overlap" + suffix, last));
+  append(group_figures("groups" + suffix, summary, last));
   return figures;
 }
 
@@ -87,6 +85,11 @@ inline void add_lesions(HtmlPage& page, const StudyContext& study, const Json& s
       page.begin_fold("The same for " + net_of(nets[i]).title());
     }
     add_figures(page, study, lesion_figures(summary, nets[i]));
+    const std::string classes = study.paths.class_effects(net_of(nets[i]));
+    if (std::filesystem::exists(classes))
+      add_figures(page, study,
+                  class_effect_figures("class_effects_" + StudyPaths::name_of(net_of(nets[i])), read_csv(classes),
+                                       layers_of(summary, nets[i]).back()));
     page.end_fold();
   }
 }

@@ -80,8 +80,14 @@ inline constexpr std::size_t most_nets_in_figure = 7;
   return format_number(std::round(summary.at("level").get<double>() * 1000) / 10) + " %";
 }
 
+/// "percentile" or "BCa": the kind of the summary's bootstrap intervals.
+[[nodiscard]] inline std::string interval_kind_words(const Json& summary) {
+  return string_at(summary, "interval") == "bca" ? "BCa" : "percentile";
+}
+
 [[nodiscard]] inline std::string bootstrap_words(const Json& summary) {
-  return "hierarchical bootstrap over classes and images, " + summary.at("replicates").dump() + " replicates";
+  return interval_kind_words(summary) + " bootstrap, hierarchical over classes and images, " +
+         summary.at("replicates").dump() + " replicates";
 }
 
 /// Tasks that a net was trained on; of a summary that does not say so, those it is judged on as themselves.

@@ -1,0 +1,83 @@
+#pragma once
+/// What was ranked at one lesioned layer: the selected units of each task, their single effects, their overlap.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <fusiform/analysis/statistics.hpp>
+#include <fusiform/study/context.hpp>
+#include <fusiform/study/interval_summary.hpp>
+#include <fusiform/study/journal.hpp>
+#include <fusiform/study/lesioning.hpp>
+
+namespace fusiform::detail {
+
+/// How many classes of the images belong to the task.
+[[nodiscard]] inline Index image_classes(const NetTask& task) {
+  return std::count_if(task.outputs.begin(), task.outputs.end(), [](Index output) { return output != no_output; });
+}
+
+/// What was ranked for each task, and how far the images reach.
+[[nodiscard]] inline Json summarize_rankings(const StudyContext& study, const ImagePack& pack, const StudyNet& net,
+                                             const std::string& layer) {
+  const LesionConfig& lesion = net.settings->lesion;
+  Json rankings = Json::array();
+  for (const NetTask& task : ranked_tasks(net_tasks(study, net, pack))) {
+    const Ranking ranking = read_ranking(study.paths.ranking(net, layer, task.task));
+    const std::vector<Index> images = ranking_images(lesion, pack, task, net.seed);
+    std::set<Index> covered;
+    for (const Index image : images) covered.insert(pack.label(image));
+    Index tied = 0;
+    for (const RankingIteration& iteration : ranking.iterations)
+      tied += iteration.selection.tied_at_cut.empty() ? 0 : 1;
+    rankings.push_back({{"task", task.task},
+                        {"images", images.size()},
+                        {"classes_covered", covered.size()},
+                        {"classes", image_classes(task)},
+                        {"iterations", ranking.iterations.size()},
+                        {"iterations_tied_at_cut", tied},
+                        {"selected", ranking.units},
+                        {"selected_at_headline", ranking.top(headline_fraction(lesion))}});
+  }
+  return rankings;
+}
+
+/// Effect of each unit's single lesion on the loss of each task: the first iteration of the rankings.
+[[nodiscard]] inline Json summarize_units(const StudyContext& study, const ImagePack& pack, const StudyNet& net,
+                                          const std::string& layer) {
+  Json units;
+  std::vector<std::vector<double>> effects;
+  for (const std::string& task : names_of(ranked_tasks(net_tasks(study, net, pack)))) {
+    const Ranking ranking = read_ranking(study.paths.ranking(net, layer, task));
+    std::vector<double> effect;
+    for (const double loss : ranking.iterations.front().losses)
+      effect.push_back(loss - ranking.iterations.front().base_loss);
+    units["loss_increase"][task] = effect;
+    effects.push_back(std::move(effect));
+  }
+  if (effects.size() == 2) units["spearman"] = spearman_correlation(effects[0], effects[1]);
+  return units;
+}
+
+/// Overlap of the sets ranked for two tasks, beside what chance gives.
+[[nodiscard]] inline Json summarize_overlap(const Json& rankings, Index layer_units) {
+  Json overlaps = Json::array();
+  for (std::size_t a = 0; a < rankings.size(); ++a)
+    for (std::size_t b = a + 1; b < rankings.size(); ++b) {
+      const auto first = rankings[a]["selected_at_headline"].get<std::set<Index>>();
+      const auto second = rankings[b]["selected_at_headline"].get<std::set<Index>>();
+      Index common = 0;
+      for (const Index unit : first) common += second.contains(unit) ? 1 : 0;
+      overlaps.push_back({{"tasks", {rankings[a]["task"], rankings[b]["task"]}},
+                          {"set_size", first.size()},
+                          {"common", common},
+                          {"expected_by_chance",
+                           static_cast<double>(first.size() * second.size()) / static_cast<double>(layer_units)}});
+    }
+  return overlaps;
+}
+
+}  // namespace fusiform::detail
