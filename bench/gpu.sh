@@ -1,0 +1,47 @@
+#!/bin/sh
+# Checks and times the GPU kernels.
+#   bench/gpu.sh build        where nvcc is: puts the programs into build/gpu
+#   bench/gpu.sh run [OUT]    where the GPU is: correctness first, then the times against cuDNN; results go to OUT
+# cuDNN is the one that lies beside python3's torch, or $FUSIFORM_CUDNN. Without it only our times are shown.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+programs=build/gpu
+
+build() {
+  mkdir -p "$programs"
+  # Spills, local memory and serialized wgmma are errors.
+  flags="-gencode=arch=compute_90a,code=sm_90a -std=c++20 -O3 -I. -Iinclude -Werror all-warnings \
+    -Xptxas -warn-spills,-warn-lmem-usage,-Werror --threads 1"
+  for source in tests/cuda/conv2d_hopper_device.cu bench/gpu/conv2d_gpu.cu; do
+    # shellcheck disable=SC2086 # the flags are many words
+    nice -n 19 nvcc $flags "$source" -o "$programs/$(basename "$source" .cu)" -ldl || return 1
+  done
+}
+
+find_cudnn() {
+  [ -n "${FUSIFORM_CUDNN:-}" ] && return
+  folder=$(python3 -c 'import nvidia.cudnn, os; print(os.path.join(list(nvidia.cudnn.__path__)[0], "lib"))' 2>/dev/null)
+  [ -e "$folder/libcudnn.so.9" ] || return
+  export FUSIFORM_CUDNN="$folder/libcudnn.so.9"
+  # cuDNN looks for NVRTC and cuBLAS by name.
+  for library in "$folder"/../../*/lib; do LD_LIBRARY_PATH="$library:${LD_LIBRARY_PATH:-}"; done
+  export LD_LIBRARY_PATH
+}
+
+run() {
+  out=${1:-build/gpu/results}
+  mkdir -p "$out"
+  find_cudnn
+  status=0
+  timeout 60 "$programs/conv2d_hopper_device" >"$out/conv2d_hopper_device.txt" 2>&1 || status=1
+  grep -v ' ok$' "$out/conv2d_hopper_device.txt" | head -40
+  timeout 150 "$programs/conv2d_gpu" --seconds 80 --json "$out/conv2d.json" 2>&1 | tee "$out/conv2d.txt"
+  timeout 60 "$programs/conv2d_gpu" --tiles --batch 64 --seconds 25 2>&1 | tee "$out/conv2d_tiles.txt"
+  return $status
+}
+
+case ${1:-} in
+  build) build ;;
+  run) run "${2:-}" ;;
+  *) sed -n '2,5s/^# //p' "$0"; exit 2 ;;
+esac

@@ -1,0 +1,294 @@
+/// Times our Hopper convolutions against cuDNN: `conv2d/<pass>/<shape>/bf16/{fusiform,cudnn}`, NHWC, bias and ReLU in
+/// the forward pass of both, results compared before they are timed. Prints a table, writes one JSON object a line.
+/// Usage: conv2d_gpu [--json FILE] [--seconds S] [--batch N] [--tiles]
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "cudnn_conv2d.hpp"
+#include "kernels/conv2d_hopper.cuh"
+#include "tests/cuda/device_memory.cuh"
+
+namespace {
+
+using fusiform::arch::bf16;
+using namespace fusiform::kernels;
+using peer::Pass;
+
+struct Layer {
+  const char* name;
+  int size, in, out, kernel, stride, padding;
+};
+
+/// The convolutions of VGG16 that differ in shape, and three of ResNet-50; the most telling first.
+constexpr Layer layers[] = {
+    {"vgg3_2", 56, 256, 256, 3, 1, 1},   {"vgg4_2", 28, 512, 512, 3, 1, 1},  {"vgg1_2", 224, 64, 64, 3, 1, 1},
+    {"vgg5_1", 14, 512, 512, 3, 1, 1},   {"vgg2_2", 112, 128, 128, 3, 1, 1}, {"vgg2_1", 112, 64, 128, 3, 1, 1},
+    {"vgg3_1", 56, 128, 256, 3, 1, 1},   {"vgg4_1", 28, 256, 512, 3, 1, 1},  {"res3_2s2", 56, 128, 128, 3, 2, 1},
+    {"res3_1x1", 28, 512, 128, 1, 1, 0}, {"res2_1x1", 56, 64, 256, 1, 1, 0},
+};
+
+/// One set of tensors; several are used in turn so that the second-level cache holds none of them.
+struct Tensors {
+  bf16 *x, *w, *y, *other_y, *other_x;
+  float *dw, *other_dw, *bias, *scratch;
+};
+
+struct Result {
+  double ours, cudnn, error;
+};
+
+struct Options {
+  const char* json = nullptr;
+  double seconds = 80;
+  int batch = 0;
+  bool tiles = false;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+class Bench {
+ public:
+  Bench(const Conv2dProblem& problem, gpu::Arena& arena, int multiprocessors, bool with_peer)
+      : p_(problem), arena_(&arena), run_{.multiprocessors = multiprocessors} {
+    arena.clear();
+    const std::int64_t x = std::int64_t(p_.images) * p_.height * p_.width * p_.in_channels;
+    const std::int64_t y = p_.out_pixels() * p_.out_channels;
+    const std::int64_t w = std::int64_t(p_.out_channels) * p_.taps() * p_.in_channels;
+    const int count = int(std::clamp<std::int64_t>(400'000'000 / (2 * (x + y + w)), 2, 6));
+    scratch_count_ = std::int64_t(64) * w;
+    float* scratch = arena.take<float>(std::min<std::int64_t>(scratch_count_, 600'000'000));
+    for (int i = 0; i < count; ++i) {
+      Tensors t{arena.take<bf16>(x),
+                arena.take<bf16>(w),
+                arena.take<bf16>(y),
+                nullptr,
+                nullptr,
+                arena.take<float>(w),
+                nullptr,
+                arena.take<float>(p_.out_channels),
+                scratch};
+      t.other_y = with_peer && i == 0 ? arena.take<bf16>(y) : t.y;
+      t.other_x = with_peer && i == 0 ? arena.take<bf16>(x) : t.x;
+      t.other_dw = with_peer && i == 0 ? arena.take<float>(w) : t.dw;
+      fill(t.x, x, 10 * i + 1, 1.0f);
+      fill(t.w, w, 10 * i + 2, 0.1f);
+      fill(t.y, y, 10 * i + 3, 1.0f);
+      gpu::fill_random_float<<<64, 256>>>(t.bias, p_.out_channels, std::uint64_t(i));
+      sets_.push_back(t);
+    }
+    x_count_ = x, y_count_ = y, w_count_ = w;
+  }
+
+  void ours(Pass pass, int set, const HopperRun& run) const {
+    const Tensors& t = sets_[std::size_t(set)];
+    if (pass == Pass::forward) conv2d_forward_hopper(p_, t.x, t.w, {.bias = t.bias, .relu = true}, t.y, run);
+    if (pass == Pass::backward_input) conv2d_backward_input_hopper(p_, t.y, t.w, t.x, run);
+    if (pass == Pass::backward_weight) conv2d_backward_weight_hopper(p_, t.x, t.y, t.dw, t.scratch, run);
+  }
+
+  /// Milliseconds of one run of `work(set)`, from a sample of at least 2 ms, or 3 runs.
+  double sample(const std::function<void(int)>& work, double about) {
+    const int repeats = std::max(3, int(2.0 / std::max(about, 1e-3)));
+    return timer_.milliseconds([&] {
+      for (int i = 0; i < repeats; ++i) work(next_ = (next_ + 1) % int(sets_.size()));
+    }) / repeats;
+  }
+
+  Result measure(Pass pass, const peer::CudnnLibrary* library) {
+    const auto our_work = [&](int set) { ours(pass, set, run_); };
+    our_work(0);
+    gpu::check(cudaDeviceSynchronize(), "our convolution");
+    Result result{0, 0, 0};
+    if (library != nullptr) choose_peer(pass, *library, result);
+    const double about = sample(our_work, 1.0), peer_about = peer_ ? sample(*peer_, 1.0) : 0;
+    std::vector<double> our_times, peer_times;
+    for (int i = 0; i < 9; ++i) {
+      our_times.push_back(sample(our_work, about));
+      if (peer_) peer_times.push_back(sample(*peer_, peer_about));
+    }
+    result.ours = median(our_times);
+    if (peer_) result.cudnn = median(peer_times);
+    return result;
+  }
+
+  double time_tile(Pass pass, int tile, int splits) {
+    HopperRun run = run_;
+    run.tile = tile;
+    run.splits = splits;
+    const auto work = [&](int set) { ours(pass, set, run); };
+    const double about = sample(work, 1.0);
+    std::vector<double> times;
+    for (int i = 0; i < 5; ++i) times.push_back(sample(work, about));
+    return median(times);
+  }
+
+ private:
+  static void fill(bf16* data, std::int64_t count, int seed, float scale) {
+    gpu::fill_random_bf16<<<1024, 256>>>(data, count, std::uint64_t(seed), scale);
+  }
+
+  /// Takes cuDNN's fastest plan, and compares its result with ours on set 0.
+  void choose_peer(Pass pass, const peer::CudnnLibrary& library, Result& result) {
+    const peer::ConvShape shape{p_.images,       p_.height,   p_.width,  p_.in_channels,
+                                p_.out_channels, p_.kernel_h, p_.stride, p_.padding};
+    builder_ = std::make_unique<peer::CudnnGraphBuilder>(library, shape);
+    peer_.reset();
+    plans_ = builder_->plans(pass, pass == Pass::forward, 6);
+    std::int64_t workspace = 0;
+    for (const auto& plan : plans_) workspace = std::max(workspace, plan.workspace_bytes());
+    char* memory = arena_->take<char>(workspace + 1024);
+    double best = 1e30;
+    std::size_t chosen = 0;
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+      const auto work = bound(pass, plans_[i], memory);
+      work(1);
+      const double time = std::min(sample(work, 1.0), sample(work, 1.0));
+      if (time < best) best = time, chosen = i;
+    }
+    if (plans_.empty()) return;
+    peer_ = bound(pass, plans_[chosen], memory);
+    (*peer_)(0);
+    const Tensors& t = sets_[0];
+    if (pass == Pass::forward) result.error = gpu::relative_error(t.y, t.other_y, y_count_);
+    if (pass == Pass::backward_input) result.error = gpu::relative_error(t.x, t.other_x, x_count_);
+    if (pass == Pass::backward_weight) result.error = gpu::relative_error(t.dw, t.other_dw, w_count_);
+  }
+
+  /// cuDNN's work on a set. Set 0 writes beside our result, so that both can be compared.
+  std::function<void(int)> bound(Pass pass, const peer::CudnnPlan& plan, void* workspace) const {
+    auto packs = std::make_shared<std::vector<peer::CudnnDescriptor>>();
+    for (const Tensors& t : sets_) {
+      std::vector<std::int64_t> names{peer::tensor_x, peer::tensor_w, peer::tensor_y};
+      std::vector<void*> memory{pass == Pass::backward_input ? t.other_x : t.x,
+                                pass == Pass::backward_weight ? static_cast<void*>(t.other_dw) : t.w,
+                                pass == Pass::forward ? t.other_y : t.y};
+      if (pass == Pass::forward) names.push_back(peer::tensor_bias), memory.push_back(t.bias);
+      packs->push_back(plan.bind(names, memory, workspace));
+    }
+    return [&plan, packs](int set) { plan.run((*packs)[std::size_t(set)]); };
+  }
+
+  Conv2dProblem p_;
+  gpu::Arena* arena_;
+  HopperRun run_;
+  std::vector<Tensors> sets_;
+  std::int64_t x_count_ = 0, y_count_ = 0, w_count_ = 0, scratch_count_ = 0;
+  int next_ = 0;
+  gpu::Timer timer_;
+  std::unique_ptr<peer::CudnnGraphBuilder> builder_;
+  std::vector<peer::CudnnPlan> plans_;
+  std::optional<std::function<void(int)>> peer_;
+};
+
+const char* pass_names[] = {"forward", "backward_input", "backward_weight"};
+
+/// Prints a line and writes the JSON; false if the results differ by more than bf16's rounding of each.
+bool report(const Layer& layer, const Conv2dProblem& p, Pass pass, const Result& r, std::FILE* json) {
+  const double ours = p.operations() / r.ours * 1e-9, cudnn = r.cudnn > 0 ? p.operations() / r.cudnn * 1e-9 : 0;
+  std::printf(
+      "%-9s b%-4d %-16s %8.1f us %6.1f TFLOP/s %4.0f %% of 990 | cudnn %8.1f us %6.1f TFLOP/s | %5.1f %% of cudnn"
+      " | error %.1e\n",
+      layer.name, p.images, pass_names[int(pass)], r.ours * 1e3, ours, ours / 9.9, r.cudnn * 1e3, cudnn,
+      cudnn > 0 ? 100 * ours / cudnn : 0.0, r.error);
+  std::fflush(stdout);
+  for (const bool us : {true, false})
+    if (json != nullptr && (us || r.cudnn > 0))
+      std::fprintf(json,
+                   "{\"name\": \"conv2d/%s/%s_b%d/bf16/%s\", \"microseconds\": %.2f, \"tflops\": %.2f, "
+                   "\"relative_difference\": %.3e}\n",
+                   pass_names[int(pass)], layer.name, p.images, us ? "fusiform" : "cudnn",
+                   1e3 * (us ? r.ours : r.cudnn), us ? ours : cudnn, r.error);
+  return r.error < 1e-2;
+}
+
+/// Times every tile of a pass, for the cost model.
+void report_tiles(const Layer& layer, const Conv2dProblem& p, Pass pass, Bench& bench, int multiprocessors) {
+  const bool filters = pass == Pass::backward_weight;
+  const HopperPlan plan = filters ? plan_filters(p, multiprocessors)
+                          : pass == Pass::backward_input
+                              ? plan_pixels(p.out_pixels(), p.in_channels, p.out_channels, p.taps(), multiprocessors)
+                              : plan_pixels(p.out_pixels(), p.out_channels, p.in_channels, p.taps(), multiprocessors);
+  std::printf("  %-9s b%-4d %-16s plan %d/%d:", layer.name, p.images, pass_names[int(pass)], plan.tile, plan.splits);
+  const int count = int(filters ? std::size(hopper_filter_tiles) : std::size(hopper_pixel_tiles));
+  for (int tile = 0; tile < count; ++tile)
+    for (const int splits :
+         filters ? std::vector<int>{plan.splits, std::max(1, plan.splits / 2), plan.splits * 2} : std::vector<int>{1}) {
+      if (splits > 64) continue;
+      std::printf(" %d/%d %.0f", tile, splits, p.operations() / bench.time_tile(pass, tile, splits) * 1e-9);
+    }
+  std::printf("\n");
+  std::fflush(stdout);
+}
+
+Options parse(int count, char** arguments) {
+  Options options;
+  for (int i = 1; i < count; ++i) {
+    const bool has_value = i + 1 < count;
+    if (std::strcmp(arguments[i], "--json") == 0 && has_value)
+      options.json = arguments[++i];
+    else if (std::strcmp(arguments[i], "--seconds") == 0 && has_value)
+      options.seconds = std::atof(arguments[++i]);
+    else if (std::strcmp(arguments[i], "--batch") == 0 && has_value)
+      options.batch = std::atoi(arguments[++i]);
+    else if (std::strcmp(arguments[i], "--tiles") == 0)
+      options.tiles = true;
+    else
+      throw std::runtime_error(std::string("unknown argument ") + arguments[i]);
+  }
+  return options;
+}
+
+int run(const Options& options) {
+  cudaDeviceProp device{};
+  gpu::check(cudaGetDeviceProperties(&device, 0), "cudaGetDeviceProperties");
+  std::printf("%s, %d multiprocessors\n", device.name, device.multiProcessorCount);
+  std::optional<peer::CudnnLibrary> library;
+  try {
+    library.emplace();
+    std::printf("cuDNN %zu\n", library->version());
+  } catch (const std::runtime_error& error) {
+    std::printf("without cuDNN: %s\n", error.what());
+  }
+  gpu::Arena arena(std::size_t(12) << 30);
+  std::FILE* json = options.json != nullptr ? std::fopen(options.json, "w") : nullptr;
+  const auto start = std::chrono::steady_clock::now();
+  bool right = true;
+  for (const int batch : options.batch > 0 ? std::vector<int>{options.batch} : std::vector<int>{128, 64})
+    for (const Layer& layer : layers) {
+      if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > options.seconds) {
+        std::printf("out of time: the rest is left out\n");
+        break;
+      }
+      const Conv2dProblem p{batch,        layer.size,   layer.size,   layer.in,     layer.out,
+                            layer.kernel, layer.kernel, layer.stride, layer.padding};
+      Bench bench(p, arena, device.multiProcessorCount, library.has_value());
+      for (const Pass pass : {Pass::forward, Pass::backward_weight, Pass::backward_input}) {
+        if (options.tiles)
+          report_tiles(layer, p, pass, bench, device.multiProcessorCount);
+        else
+          right &= report(layer, p, pass, bench.measure(pass, library ? &*library : nullptr), json);
+      }
+    }
+  if (json != nullptr) std::fclose(json);
+  return right ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    return run(parse(count, arguments));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "conv2d_gpu: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,241 @@
+#pragma once
+/// Convolution and its gradients on Hopper (compute capability 9.0, sm_90a): bf16 images (N, H, W, C) and filters
+/// (out, kernel_h, kernel_w, in), sums in float. Channels in multiples of 8, pointers at multiples of 16 bytes.
+/// The same call gives the same bits on every device with as many multiprocessors.
+
+#include "channel_sums.cuh"
+#include "conv2d_hopper_filters.cuh"
+#include "conv2d_hopper_maps.cuh"
+#include "conv2d_hopper_pixels.cuh"
+#include "conv2d_hopper_plan.hpp"
+#include "launch.cuh"
+
+namespace fusiform::kernels {
+
+/// Where and how to run. A `tile` of -1 and `splits` of 0 leave the choice to plan_pixels and plan_filters.
+struct HopperRun {
+  int multiprocessors = 132;
+  CudaStream stream = nullptr;
+  int tile = -1;
+  int splits = 0;
+  const char* what = "";  ///< begins the text of an error: the layer
+};
+
+/// What the forward pass does to every sum: y = factor(o) max(sum + bias(o), 0), each part where it is given.
+struct Conv2dEpilogue {
+  const float* bias = nullptr;    ///< one an output channel
+  const float* factor = nullptr;  ///< one an output channel: 0 switches a channel off
+  bool relu = false;
+};
+
+namespace detail {
+
+template <class Run>
+void with_pixel_tile(int tile, Run run) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) { ((tile == int(I) ? run(HopperPixelTile<I>{}) : void()), ...); }
+  (std::make_index_sequence<std::size(hopper_pixel_tiles)>{});
+}
+
+template <class Run>
+void with_filter_tile(int tile, Run run) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) { ((tile == int(I) ? run(HopperFilterTile<I>{}) : void()), ...); }
+  (std::make_index_sequence<std::size(hopper_filter_tiles)>{});
+}
+
+template <class Tile>
+LaunchShape persistent_shape(std::int64_t items, const HopperRun& run) {
+  const std::int64_t blocks = std::int64_t(run.multiprocessors) * Tile::blocks_per_multiprocessor;
+  return {.grid = {unsigned(std::min(items, blocks)), 1, 1},
+          .block = {unsigned(Tile::threads), 1, 1},
+          .shared_bytes = std::size_t(Tile::shared_bytes),
+          .stream = run.stream,
+          .what = run.what};
+}
+
+inline void add_parts(const float* parts, int part_count, std::int64_t count, float* out, const HopperRun& run) {
+  const LaunchShape shape{
+      .grid = {unsigned(std::min<std::int64_t>(pieces(count, 256), run.multiprocessors * 16)), 1, 1},
+      .block = {256, 1, 1},
+      .shared_bytes = 0,
+      .stream = run.stream,
+      .what = run.what};
+  launch(sum_parts<>, shape, parts, part_count, count, out);
+}
+
+/// Runs the product of one walk over `image` and `filters`.
+template <arch::Order Filters>
+void run_pixels(PixelWalk walk, const ImageSource& image, const FilterSource& filters, const PixelStore& store,
+                const HopperRun& run) {
+  const std::int64_t pixels = std::int64_t(walk.images) * walk.height * walk.width;
+  if (pixels == 0) return;
+  const int taps = walk.tap_rows * walk.tap_columns;
+  const int tile =
+      run.tile >= 0 ? run.tile : plan_pixels(pixels, store.channels, walk.terms, taps, run.multiprocessors).tile;
+  with_pixel_tile(tile, [&]<class Tile>(Tile) {
+    walk.pixel_tiles = int(pieces(pixels, Tile::rows));
+    walk.column_tiles = int(pieces(store.channels, Tile::columns));
+    launch(conv2d_hopper_pixels<Tile, Filters>, persistent_shape<Tile>(walk.tiles(), run), image_map(image, Tile::rows),
+           filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64), walk, store);
+  });
+}
+
+/// Gradient of the pixels whose row and column have the given remainders by the stride: a convolution of the output
+/// gradient, with stride 1, by those taps that reach them, flipped.
+inline void run_backward_input_phase(const Conv2dProblem& p, const arch::bf16* dy, const arch::bf16* weight,
+                                     arch::bf16* dx, int phase_row, int phase_column, const HopperRun& run) {
+  const PhaseTaps rows = phase_taps(p.height, p.kernel_h, p.stride, p.padding, phase_row);
+  const PhaseTaps columns = phase_taps(p.width, p.kernel_w, p.stride, p.padding, phase_column);
+  const PixelWalk walk{.images = p.images,
+                       .height = rows.positions,
+                       .width = columns.positions,
+                       .first_row = rows.first,
+                       .first_column = columns.first,
+                       .row_step = 1,
+                       .column_step = 1,
+                       .tap_rows = columns.taps > 0 ? rows.taps : 0,
+                       .tap_columns = rows.taps > 0 ? columns.taps : 0,
+                       .first_tap = rows.last_tap * p.kernel_w + columns.last_tap,
+                       .tap_row_step = -p.stride * p.kernel_w,
+                       .tap_column_step = -p.stride,
+                       .terms = p.out_channels,
+                       .pixel_tiles = 0,
+                       .column_tiles = 0};
+  const PixelStore store{.data = dx,
+                         .height = p.height,
+                         .width = p.width,
+                         .channels = p.in_channels,
+                         .first_row = phase_row,
+                         .first_column = phase_column,
+                         .row_step = p.stride,
+                         .column_step = p.stride,
+                         .bias = nullptr,
+                         .factor = nullptr,
+                         .relu = false};
+  const ImageSource source{.data = dy,
+                           .images = p.images,
+                           .height = p.out_height(),
+                           .width = p.out_width(),
+                           .channels = p.out_channels,
+                           .first_row = rows.first,
+                           .first_column = columns.first,
+                           .rows = rows.positions,
+                           .columns = columns.positions,
+                           .step = 1};
+  run_pixels<arch::Order::mn_major>(walk, source, {weight, p.out_channels, p.taps(), p.in_channels}, store, run);
+}
+
+}  // namespace detail
+
+/// y = epilogue(x * weight). Throws ConfigError for channels, pointers or sizes the copy engine cannot take.
+inline void conv2d_forward_hopper(const Conv2dProblem& p, const arch::bf16* x, const arch::bf16* weight,
+                                  const Conv2dEpilogue& epilogue, arch::bf16* y, const HopperRun& run = {}) {
+  check_hopper_problem("conv2d_forward_hopper", p, {x, weight, epilogue.bias, epilogue.factor, y});
+  const PixelWalk walk{.images = p.images,
+                       .height = p.out_height(),
+                       .width = p.out_width(),
+                       .first_row = -p.padding,
+                       .first_column = -p.padding,
+                       .row_step = p.stride,
+                       .column_step = p.stride,
+                       .tap_rows = p.kernel_h,
+                       .tap_columns = p.kernel_w,
+                       .first_tap = 0,
+                       .tap_row_step = p.kernel_w,
+                       .tap_column_step = 1,
+                       .terms = p.in_channels,
+                       .pixel_tiles = 0,
+                       .column_tiles = 0};
+  const PixelStore store{.data = y,
+                         .height = p.out_height(),
+                         .width = p.out_width(),
+                         .channels = p.out_channels,
+                         .first_row = 0,
+                         .first_column = 0,
+                         .row_step = 1,
+                         .column_step = 1,
+                         .bias = epilogue.bias,
+                         .factor = epilogue.factor,
+                         .relu = epilogue.relu};
+  detail::run_pixels<arch::Order::k_major>(walk, forward_source(p, x),
+                                           {weight, p.out_channels, p.taps(), p.in_channels}, store, run);
+}
+
+/// dx = gradient of the loss by x, from dy, that by y. A stride above 1 takes stride^2 launches.
+inline void conv2d_backward_input_hopper(const Conv2dProblem& p, const arch::bf16* dy, const arch::bf16* weight,
+                                         arch::bf16* dx, const HopperRun& run = {}) {
+  check_hopper_problem("conv2d_backward_input_hopper", p, {dy, weight, dx});
+  for (int row = 0; row < std::min(p.stride, p.height); ++row)
+    for (int column = 0; column < std::min(p.stride, p.width); ++column)
+      detail::run_backward_input_phase(p, dy, weight, dx, row, column, run);
+}
+
+/// Tile and ranges of the filter gradient.
+[[nodiscard]] inline HopperPlan backward_weight_plan(const Conv2dProblem& p, const HopperRun& run) {
+  HopperPlan plan = plan_filters(p, run.multiprocessors);
+  if (run.tile >= 0) plan.tile = run.tile;
+  if (run.splits > 0) plan.splits = int(std::min<std::int64_t>(run.splits, pieces(p.out_pixels(), 64)));
+  return plan;
+}
+
+/// Floats of scratch memory that conv2d_backward_weight_hopper needs with the same arguments.
+[[nodiscard]] inline std::int64_t backward_weight_scratch(const Conv2dProblem& p, const HopperRun& run = {}) {
+  const int splits = backward_weight_plan(p, run).splits;
+  return splits == 1 ? 0 : std::int64_t(splits) * p.out_channels * p.taps() * p.in_channels;
+}
+
+/// dw = gradient of the loss by the filters, in float.
+inline void conv2d_backward_weight_hopper(const Conv2dProblem& p, const arch::bf16* x, const arch::bf16* dy, float* dw,
+                                          float* scratch, const HopperRun& run = {}) {
+  check_hopper_problem("conv2d_backward_weight_hopper", p, {x, dy, dw, scratch});
+  const HopperPlan plan = backward_weight_plan(p, run);
+  FilterWalk walk{.images = p.images,
+                  .height = p.out_height(),
+                  .width = p.out_width(),
+                  .first_row = -p.padding,
+                  .first_column = -p.padding,
+                  .row_step = p.stride,
+                  .column_step = p.stride,
+                  .tap_columns = p.kernel_w,
+                  .taps = p.taps(),
+                  .in_channels = p.in_channels,
+                  .out_channels = p.out_channels,
+                  .row_tiles = 0,
+                  .column_tiles = 0,
+                  .splits = plan.splits,
+                  .parts = plan.splits == 1 ? dw : scratch};
+  detail::with_filter_tile(plan.tile, [&]<class Tile>(Tile) {
+    walk.row_tiles = int(pieces(p.out_channels, Tile::rows));
+    walk.column_tiles = int(pieces(std::int64_t(walk.taps) * walk.input_blocks(), Tile::columns / 64));
+    launch(conv2d_hopper_filters<Tile>, detail::persistent_shape<Tile>(walk.items(), run), pixel_rows_map(p, dy),
+           image_map(forward_source(p, x), 64), walk);
+  });
+  if (plan.splits > 1)
+    detail::add_parts(scratch, plan.splits, std::int64_t(p.out_channels) * p.taps() * p.in_channels, dw, run);
+}
+
+/// Ranges of pixels that the bias gradient is summed in: as many as keep the device busy, of at least 512 pixels.
+[[nodiscard]] inline std::int64_t backward_bias_parts(const Conv2dProblem& p, const HopperRun& run) {
+  const std::int64_t wanted = pieces(std::int64_t(run.multiprocessors) * 8, pieces(p.out_channels, 64));
+  return std::min(wanted, pieces(p.out_pixels(), 512));
+}
+
+/// Floats of scratch memory that conv2d_backward_bias_hopper needs with the same arguments.
+[[nodiscard]] inline std::int64_t backward_bias_scratch(const Conv2dProblem& p, const HopperRun& run = {}) {
+  return backward_bias_parts(p, run) * p.out_channels;
+}
+
+/// db = gradient of the loss by the bias: sums of dy over all pixels.
+inline void conv2d_backward_bias_hopper(const Conv2dProblem& p, const arch::bf16* dy, float* db, float* scratch,
+                                        const HopperRun& run = {}) {
+  check_hopper_problem("conv2d_backward_bias_hopper", p, {dy, db, scratch});
+  const std::int64_t parts = backward_bias_parts(p, run);
+  const LaunchShape shape{.grid = {unsigned(pieces(p.out_channels, 64)), unsigned(parts), 1},
+                          .block = {256, 1, 1},
+                          .shared_bytes = 32 * 64 * sizeof(float),
+                          .stream = run.stream,
+                          .what = run.what};
+  launch(channel_sum_parts<>, shape, dy, p.out_pixels(), p.out_channels, scratch);
+  detail::add_parts(scratch, int(parts), p.out_channels, db, run);
+}
+
+}  // namespace fusiform::kernels

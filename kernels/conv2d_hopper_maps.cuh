@@ -1,0 +1,120 @@
+#pragma once
+/// How the copy engine sees the tensors of a convolution, and what it cannot take.
+
+#include <cstdint>
+#include <initializer_list>
+
+#include <fusiform/core/error.hpp>
+
+#include "arch/bfloat16.cuh"
+#include "arch/tensor_map.cuh"
+#include "conv2d_hopper_plan.hpp"
+
+namespace fusiform::kernels {
+
+/// An image (images, height, width, channels) and the grid of pixels at which tap (0, 0) reads it: `rows` x `columns`
+/// of them, `step` apart, from (first_row, first_column) on. Places outside the image read as zeros.
+struct ImageSource {
+  const arch::bf16* data;
+  int images, height, width, channels;
+  int first_row, first_column, rows, columns, step;
+};
+
+/// Filters (out, taps, in).
+struct FilterSource {
+  const arch::bf16* data;
+  int out, taps, in;
+};
+
+/// One direction of the pixels whose place has the remainder `phase` by the stride: how many there are, which taps
+/// reach them (every stride-th, from the last, `last_tap`, down), and at which place of the output gradient the first
+/// of them meets the last tap.
+struct PhaseTaps {
+  int positions, taps, last_tap, first;
+};
+
+[[nodiscard]] constexpr PhaseTaps phase_taps(int size, int kernel, int stride, int padding, int phase) {
+  const int first_tap = (phase + padding) % stride;
+  const int taps = first_tap < kernel ? (kernel - first_tap + stride - 1) / stride : 0;
+  const int before = taps > 0 ? taps - 1 : 0;
+  return {.positions = (size - phase + stride - 1) / stride,
+          .taps = taps,
+          .last_tap = first_tap + stride * before,
+          .first = (phase + padding - first_tap) / stride - before};
+}
+
+[[nodiscard]] inline ImageSource forward_source(const Conv2dProblem& p, const arch::bf16* x) {
+  return {.data = x,
+          .images = p.images,
+          .height = p.height,
+          .width = p.width,
+          .channels = p.in_channels,
+          .first_row = -p.padding,
+          .first_column = -p.padding,
+          .rows = p.out_height(),
+          .columns = p.out_width(),
+          .step = p.stride};
+}
+
+/// Columns of `pixels` pixels, 64 channels wide, at the places of the grid.
+[[nodiscard]] inline arch::TensorMap image_map(const ImageSource& s, int pixels) {
+  return arch::make_tensor_map(
+      arch::Im2colMap{.data = s.data,
+                      .images = s.images,
+                      .height = s.height,
+                      .width = s.width,
+                      .channels = s.channels,
+                      .lower_row = s.first_row,
+                      .lower_column = s.first_column,
+                      .upper_row = s.first_row + (s.rows - 1) * s.step - (s.height - 1),
+                      .upper_column = s.first_column + (s.columns - 1) * s.step - (s.width - 1),
+                      .row_step = s.step,
+                      .column_step = s.step,
+                      .box_channels = 64,
+                      .box_pixels = unsigned(pixels),
+                      .swizzle = arch::Swizzle::bytes_128});
+}
+
+/// 64 input channels of one tap of `filters` filters.
+[[nodiscard]] inline arch::TensorMap filter_map(const FilterSource& s, int filters) {
+  return arch::make_tensor_map(arch::TiledMap{.data = s.data,
+                                              .extent = {unsigned(s.in), unsigned(s.taps), unsigned(s.out)},
+                                              .stride = {},
+                                              .box = {64, 1, unsigned(filters)},
+                                              .swizzle = arch::Swizzle::bytes_128});
+}
+
+/// 64 channels of 64 pixels in a row of the output gradient.
+[[nodiscard]] inline arch::TensorMap pixel_rows_map(const Conv2dProblem& p, const arch::bf16* dy) {
+  return arch::make_tensor_map(arch::TiledMap{.data = dy,
+                                              .extent = {unsigned(p.out_channels), std::uint64_t(p.out_pixels())},
+                                              .stride = {},
+                                              .box = {64, 64},
+                                              .swizzle = arch::Swizzle::bytes_128});
+}
+
+/// Throws ConfigError or ShapeError for what the copy engine or the kernels cannot take.
+inline void check_hopper_problem(const char* where, const Conv2dProblem& p,
+                                 std::initializer_list<const void*> pointers) {
+  require_setting(p.images >= 1, where, "at least 1 image", p.images);
+  require_setting(p.in_channels >= 8 && p.in_channels % 8 == 0, where, "input channels in a multiple of 8",
+                  p.in_channels);
+  require_setting(p.out_channels >= 8 && p.out_channels % 8 == 0, where, "output channels in a multiple of 8",
+                  p.out_channels);
+  // im2col offsets are bytes, strides at most 8, and corners -128 to 127.
+  require_setting(p.stride >= 1 && p.stride <= 8, where, "stride 1 to 8", p.stride);
+  require_setting(p.padding >= 0 && p.padding <= 100, where, "padding 0 to 100", p.padding);
+  const int kernel = p.kernel_h < p.kernel_w ? p.kernel_w : p.kernel_h;
+  require_setting(kernel <= 100 && p.kernel_h >= 1 && p.kernel_w >= 1, where, "a kernel of 1 to 100 pixels", kernel);
+  if (p.height + 2 * p.padding < p.kernel_h || p.width + 2 * p.padding < p.kernel_w)
+    throw ShapeError(text(where, ": expected an input that holds the kernel ", p.kernel_h, " x ", p.kernel_w,
+                          " with padding ", p.padding, ", got ", p.height, " x ", p.width));
+  const std::int64_t pixels = std::int64_t(p.images) * p.height * p.width;
+  const std::int64_t largest = pixels < p.out_pixels() ? p.out_pixels() : pixels;
+  require_setting(largest < (std::int64_t(1) << 31) - 256, where, "fewer than 2^31 pixels", largest);
+  for (const void* pointer : pointers)
+    require_setting(reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0, where, "pointers at multiples of 16 bytes",
+                    pointer);
+}
+
+}  // namespace fusiform::kernels

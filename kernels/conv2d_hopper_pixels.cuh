@@ -1,0 +1,101 @@
+#pragma once
+/// Convolution passes that compute one image from another (forward and backward-input) on Hopper: a matrix product of
+/// image patches, which the copy engine gathers tap by tap (im2col), and filters. bf16 in and out, sums in float.
+
+#include "arch/registers.cuh"
+#include "arch/tma.cuh"
+#include "conv2d_hopper_store.cuh"
+#include "hopper_ring.cuh"
+
+namespace fusiform::kernels {
+
+/// The walk over the image that is read and over the taps of the filters. Row i, column j of the result reads at tap
+/// (a, b) the pixel (first_row + i row_step + a, first_column + j column_step + b).
+struct PixelWalk {
+  int images, height, width;  ///< of the grid of results
+  int first_row, first_column;
+  int row_step, column_step;
+  int tap_rows, tap_columns;
+  int first_tap, tap_row_step, tap_column_step;  ///< tap (a, b) is filter tap first_tap + a tap_row_step + b ...
+  int terms;                                     ///< channels of the image that is read
+  int pixel_tiles, column_tiles;
+
+  [[nodiscard]] __host__ __device__ int tiles() const { return pixel_tiles * column_tiles; }
+  [[nodiscard]] __host__ __device__ int steps() const { return tap_rows * tap_columns * ((terms + 63) / 64); }
+};
+
+#if FUSIFORM_HAS_SM90A
+
+/// Filters lie as (out, tap, in). k_major: the tile's columns are `out` and the terms `in`, one box of all columns;
+/// mn_major: columns are `in` and terms `out`, one box for every 64 columns.
+template <class Tile, arch::Order Filters>
+__device__ void load_filters(arch::bf16* b, const arch::TensorMap& filters, std::uint64_t* full, int column, int tap,
+                             int term) {
+  if constexpr (Filters == arch::Order::k_major) {
+    arch::tma_load_3d(b, &filters, full, term, tap, column);
+  } else {
+#pragma unroll
+    for (int block = 0; block < Tile::columns / 64; ++block)
+      arch::tma_load_3d(b + block * 4096, &filters, full, column + block * 64, tap, term);
+  }
+}
+
+template <class Tile, arch::Order Filters>
+__device__ void copy_pixel_tiles(HopperShared<Tile>& shared, const arch::TensorMap& image,
+                                 const arch::TensorMap& filters, const PixelWalk& walk) {
+  RingPosition<Tile::stages> at;
+  for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x)) {
+    const int column = tile % walk.column_tiles * Tile::columns;
+    const int pixel = tile / walk.column_tiles * Tile::rows, line = pixel / walk.width;
+    const int n = line / walk.height;
+    const int y = walk.first_row + line % walk.height * walk.row_step;
+    const int x = walk.first_column + pixel % walk.width * walk.column_step;
+    for (int a = 0; a < walk.tap_rows; ++a)
+      for (int b = 0; b < walk.tap_columns; ++b)
+        for (int term = 0; term < walk.terms; term += 64) {
+          auto& stage = open_stage<Tile>(shared, at);
+          std::uint64_t* full = &shared.full[at.stage];
+          arch::tma_load_im2col(stage.a, &image, full, term, x, y, n, std::uint16_t(b), std::uint16_t(a));
+          load_filters<Tile, Filters>(stage.b, filters, full, column,
+                                      walk.first_tap + a * walk.tap_row_step + b * walk.tap_column_step, term);
+          at.advance();
+        }
+  }
+}
+
+template <class Tile, arch::Order Filters>
+__device__ void compute_pixel_tiles(HopperShared<Tile>& shared, const PixelWalk& walk, const PixelStore& store) {
+  const int consumer = int(threadIdx.x) / 128 - 1;
+  RingPosition<Tile::stages> at;
+  HopperSums<Tile> sums;
+  for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x)) {
+    const int column = tile % walk.column_tiles * Tile::columns;
+    const int pixel = tile / walk.column_tiles * Tile::rows + consumer * Tile::rows_per_consumer;
+    if (walk.steps() == 0) clear_sums<Tile>(sums);
+    multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, walk.steps(), consumer);
+    store_pixels<Tile>(sums, shared.outgoing[threadIdx.x / 32 - 4], store, walk, pixel, column);
+  }
+}
+
+#endif
+
+/// One block a multiprocessor (or as many as the tile says), each taking every gridDim.x-th tile. Tiles of the same
+/// pixels are neighbours, so that the image is read from the second-level cache by all but one of them.
+template <class Tile, arch::Order Filters>
+__global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor)
+    conv2d_hopper_pixels(const __grid_constant__ arch::TensorMap image, const __grid_constant__ arch::TensorMap filters,
+                         const __grid_constant__ PixelWalk walk, const __grid_constant__ PixelStore store) {
+#if FUSIFORM_HAS_SM90A
+  auto& shared = *static_cast<HopperShared<Tile>*>(arch::dynamic_shared_memory());
+  prepare_ring<Tile>(shared);
+  if (threadIdx.x < 128) {
+    arch::release_registers<Tile::producer_registers>();
+    if (threadIdx.x == 0) copy_pixel_tiles<Tile, Filters>(shared, image, filters, walk);
+  } else {
+    arch::acquire_registers<Tile::consumer_registers>();
+    compute_pixel_tiles<Tile, Filters>(shared, walk, store);
+  }
+#endif
+}
+
+}  // namespace fusiform::kernels

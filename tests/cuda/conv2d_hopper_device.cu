@@ -1,0 +1,214 @@
+/// Checks the Hopper convolutions on a GPU: every pass, every tile, against sums in double by one thread a result.
+/// Outputs are poisoned first, and every run is done twice and must give the same bits. Exit status 0 only if all
+/// passes, 77 without a GPU of compute capability 9.0.
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "kernels/conv2d_hopper.cuh"
+#include "tests/cuda/conv2d_cases.hpp"
+#include "tests/cuda/device_memory.cuh"
+
+namespace {
+
+using fusiform::arch::bf16;
+using namespace fusiform::kernels;
+using fusiform_test::conv2d_hopper_cases;
+
+__device__ double product(bf16 a, bf16 b) { return double(gpu::as_float(a)) * double(gpu::as_float(b)); }
+
+/// The image pixel that output row i reads at tap a, or -1.
+__device__ int source(int i, int a, int stride, int padding, int size) {
+  const int place = i * stride + a - padding;
+  return place >= 0 && place < size ? place : -1;
+}
+
+__global__ void reference_forward(Conv2dProblem p, int out_height, int out_width, const bf16* x, const bf16* w,
+                                  const float* bias, const float* factor, float* y) {
+  const std::int64_t i = std::int64_t(blockIdx.x) * 256 + threadIdx.x;
+  if (i >= std::int64_t(p.images) * out_height * out_width * p.out_channels) return;
+  const int o = int(i % p.out_channels), column = int(i / p.out_channels % out_width);
+  const int row = int(i / p.out_channels / out_width % out_height),
+            n = int(i / p.out_channels / out_width / out_height);
+  double sum = bias[o];
+  for (int a = 0; a < p.kernel_h; ++a)
+    for (int b = 0; b < p.kernel_w; ++b) {
+      const int u = source(row, a, p.stride, p.padding, p.height), v = source(column, b, p.stride, p.padding, p.width);
+      if (u < 0 || v < 0) continue;
+      for (int c = 0; c < p.in_channels; ++c)
+        sum += product(x[((std::int64_t(n) * p.height + u) * p.width + v) * p.in_channels + c],
+                       w[((std::int64_t(o) * p.kernel_h + a) * p.kernel_w + b) * p.in_channels + c]);
+    }
+  y[i] = float((sum > 0 ? sum : 0) * double(factor[o]));
+}
+
+__global__ void reference_backward_input(Conv2dProblem p, int out_height, int out_width, const bf16* dy, const bf16* w,
+                                         float* dx) {
+  const std::int64_t i = std::int64_t(blockIdx.x) * 256 + threadIdx.x;
+  if (i >= std::int64_t(p.images) * p.height * p.width * p.in_channels) return;
+  const int c = int(i % p.in_channels), v = int(i / p.in_channels % p.width);
+  const int u = int(i / p.in_channels / p.width % p.height), n = int(i / p.in_channels / p.width / p.height);
+  double sum = 0;
+  for (int row = 0; row < out_height; ++row)
+    for (int column = 0; column < out_width; ++column) {
+      const int a = u + p.padding - row * p.stride, b = v + p.padding - column * p.stride;
+      if (a < 0 || a >= p.kernel_h || b < 0 || b >= p.kernel_w) continue;
+      for (int o = 0; o < p.out_channels; ++o)
+        sum += product(dy[((std::int64_t(n) * out_height + row) * out_width + column) * p.out_channels + o],
+                       w[((std::int64_t(o) * p.kernel_h + a) * p.kernel_w + b) * p.in_channels + c]);
+    }
+  dx[i] = float(sum);
+}
+
+__global__ void reference_backward_weight(Conv2dProblem p, int out_height, int out_width, const bf16* x, const bf16* dy,
+                                          float* dw) {
+  const std::int64_t i = std::int64_t(blockIdx.x) * 256 + threadIdx.x;
+  if (i >= std::int64_t(p.out_channels) * p.kernel_h * p.kernel_w * p.in_channels) return;
+  const int c = int(i % p.in_channels), b = int(i / p.in_channels % p.kernel_w);
+  const int a = int(i / p.in_channels / p.kernel_w % p.kernel_h), o = int(i / p.in_channels / p.kernel_w / p.kernel_h);
+  double sum = 0;
+  for (int n = 0; n < p.images; ++n)
+    for (int row = 0; row < out_height; ++row)
+      for (int column = 0; column < out_width; ++column) {
+        const int u = source(row, a, p.stride, p.padding, p.height),
+                  v = source(column, b, p.stride, p.padding, p.width);
+        if (u < 0 || v < 0) continue;
+        sum += product(dy[((std::int64_t(n) * out_height + row) * out_width + column) * p.out_channels + o],
+                       x[((std::int64_t(n) * p.height + u) * p.width + v) * p.in_channels + c]);
+      }
+  dw[i] = float(sum);
+}
+
+/// All tensors of one problem, random, with what the reference makes of them.
+class Case {
+ public:
+  Case(const Conv2dProblem& problem, gpu::Arena& arena, int multiprocessors)
+      : p_(problem), run_{.multiprocessors = multiprocessors} {
+    arena.clear();
+    x_count_ = std::int64_t(p_.images) * p_.height * p_.width * p_.in_channels;
+    y_count_ = p_.out_pixels() * p_.out_channels;
+    w_count_ = std::int64_t(p_.out_channels) * p_.taps() * p_.in_channels;
+    x_ = random(arena, x_count_, 1), w_ = random(arena, w_count_, 2), dy_ = random(arena, y_count_, 3);
+    result_ = arena.take<std::uint32_t>(std::max({x_count_, y_count_, w_count_}) + guard);
+    again_ = arena.take<std::uint32_t>(std::max({x_count_, y_count_, w_count_}) + guard);
+    expected_ = arena.take<float>(std::max({x_count_, y_count_, w_count_}));
+    bias_ = arena.take<float>(p_.out_channels), factor_ = arena.take<float>(p_.out_channels);
+    gpu::fill_random_float<<<8, 256>>>(bias_, p_.out_channels, 4);
+    gpu::fill_random_float<<<8, 256>>>(factor_, p_.out_channels, 5);
+    scratch_ = arena.take<float>(65 * w_count_);
+  }
+
+  bool check_all() {
+    bool right = true;
+    reference_forward<<<blocks(y_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, w_, bias_, factor_,
+                                                 expected_);
+    for (int tile = -1; tile < int(std::size(hopper_pixel_tiles)); ++tile)
+      right &= check<bf16>("forward", tile, 0, y_count_, 4e-3, [&](bf16* out, const HopperRun& run) {
+        conv2d_forward_hopper(p_, x_, w_, {.bias = bias_, .factor = factor_, .relu = true}, out, run);
+      });
+    reference_backward_input<<<blocks(x_count_), 256>>>(p_, p_.out_height(), p_.out_width(), dy_, w_, expected_);
+    for (int tile = -1; tile < int(std::size(hopper_pixel_tiles)); ++tile)
+      right &= check<bf16>("backward_input", tile, 0, x_count_, 4e-3, [&](bf16* out, const HopperRun& run) {
+        conv2d_backward_input_hopper(p_, dy_, w_, out, run);
+      });
+    reference_backward_weight<<<blocks(w_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, dy_, expected_);
+    for (int tile = -1; tile < int(std::size(hopper_filter_tiles)); ++tile)
+      for (const int splits : {0, 1, 3})
+        // Sums in float of exact products: far tighter than bf16's own rounding.
+        right &= check<float>("backward_weight", tile, splits, w_count_, 2e-5, [&](float* out, const HopperRun& run) {
+          conv2d_backward_weight_hopper(p_, x_, dy_, out, scratch_, run);
+        });
+    return right;
+  }
+
+ private:
+  static constexpr std::int64_t guard = 256;  ///< words behind the result that must stay as they are
+
+  static unsigned blocks(std::int64_t count) { return unsigned((count + 255) / 256); }
+  static bf16* random(gpu::Arena& arena, std::int64_t count, std::uint64_t seed) {
+    bf16* data = arena.take<bf16>(count);
+    gpu::fill_random_bf16<<<256, 256>>>(data, count, seed, 1.0f);
+    return data;
+  }
+
+  template <class T, class Pass>
+  bool check(const char* pass, int tile, int splits, std::int64_t count, double tolerance, Pass work) {
+    HopperRun run = run_;
+    run.tile = tile;
+    run.splits = splits;
+    const std::size_t bytes = std::size_t(count) * sizeof(T), all = bytes + guard * sizeof(T);
+    std::vector<unsigned char> first(all), second(all);
+    for (auto [memory, host] : {std::pair{result_, &first}, std::pair{again_, &second}}) {
+      gpu::check(cudaMemset(memory, 0xFF, all), "cudaMemset");  // NaN
+      work(reinterpret_cast<T*>(memory), run);
+      gpu::check(cudaGetLastError(), pass);
+      gpu::check(cudaMemcpy(host->data(), memory, all, cudaMemcpyDeviceToHost), pass);
+    }
+    const double error = gpu::relative_error(reinterpret_cast<const T*>(result_), expected_, count);
+    bool untouched = true;
+    for (std::size_t i = bytes; i < all; ++i) untouched &= first[i] == 0xFF;
+    const bool same = first == second, right = error < tolerance && same && untouched;  // false for NaN
+    std::printf("%-15s n%d %dx%d c%d k%d %dx%d/%d pad %d tile %2d splits %d: error %.2e%s%s %s\n", pass, p_.images,
+                p_.height, p_.width, p_.in_channels, p_.out_channels, p_.kernel_h, p_.kernel_w, p_.stride, p_.padding,
+                tile, splits, error, same ? "" : ", second run differs", untouched ? "" : ", wrote behind the end",
+                right ? "ok" : "FAILED");
+    return right;
+  }
+
+  Conv2dProblem p_;
+  HopperRun run_;
+  std::int64_t x_count_, y_count_, w_count_;
+  bf16 *x_, *w_, *dy_;
+  std::uint32_t *result_, *again_;
+  float *expected_, *bias_, *factor_, *scratch_;
+};
+
+int run() {
+  int devices = 0;
+  cudaDeviceProp device{};
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0 ||
+      cudaGetDeviceProperties(&device, 0) != cudaSuccess || device.major != 9) {
+    std::printf("skipped: no GPU of compute capability 9.0\n");
+    return 77;
+  }
+  gpu::Arena arena(std::size_t(3) << 30);
+  int failed = 0, count = 0;
+  const auto check = [&](const Conv2dProblem& p) {
+    ++count;
+    if (!Case(p, arena, device.multiProcessorCount).check_all()) ++failed;
+  };
+  for (const Conv2dProblem& p : conv2d_hopper_cases) check(p);
+  // Large enough that every multiprocessor takes several tiles, and sums over many stages of the ring.
+  check({.images = 9,
+         .height = 61,
+         .width = 59,
+         .in_channels = 64,
+         .out_channels = 200,
+         .kernel_h = 3,
+         .kernel_w = 3,
+         .stride = 1,
+         .padding = 1});
+  check({.images = 4,
+         .height = 28,
+         .width = 28,
+         .in_channels = 520,
+         .out_channels = 264,
+         .kernel_h = 3,
+         .kernel_w = 3,
+         .stride = 2,
+         .padding = 1});
+  std::printf("%d of %d shapes failed\n", failed, count);
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main() {
+  try {
+    return run();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "conv2d_hopper_device: %s\n", error.what());
+    return 1;
+  }
+}

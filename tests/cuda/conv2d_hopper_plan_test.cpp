@@ -1,0 +1,80 @@
+#include "kernels/conv2d_hopper_plan.hpp"
+
+#include "tests/support/catch.hpp"
+
+using namespace fusiform::kernels;
+
+namespace {
+
+constexpr Conv2dProblem vgg(int images, int size, int in, int out) {
+  return {.images = images,
+          .height = size,
+          .width = size,
+          .in_channels = in,
+          .out_channels = out,
+          .kernel_h = 3,
+          .kernel_w = 3,
+          .stride = 1,
+          .padding = 1};
+}
+
+constexpr HopperTile forward_tile(const Conv2dProblem& p) {
+  return hopper_pixel_tiles[plan_pixels(p.out_pixels(), p.out_channels, p.in_channels, p.taps(), 132).tile];
+}
+
+/// Part of the tensor cores' rate that the model expects.
+constexpr double efficiency(const Conv2dProblem& p, const HopperPlan& plan) {
+  return p.operations() / 4096 / 132 / plan.clocks;
+}
+
+}  // namespace
+
+TEST_CASE("Every Hopper tile fits into a multiprocessor", "[hopper]") {
+  for (const HopperTile& tile : hopper_pixel_tiles) CHECK(tile.fits());
+  for (const HopperTile& tile : hopper_filter_tiles) CHECK(tile.fits());
+  CHECK_FALSE(HopperTile{128, 256, 2, 5, 1}.fits());  // shared memory
+  CHECK_FALSE(HopperTile{256, 256, 2, 3, 1}.fits());  // registers
+  CHECK_FALSE(HopperTile{64, 128, 2, 3, 1}.fits());   // 32 rows a consumer
+}
+
+TEST_CASE("Registers that setmaxnreg hands out do not exceed those of the launch", "[hopper]") {
+  for (const HopperTile& tile : hopper_pixel_tiles) {
+    const int granted = tile.launch_registers() * (1 + tile.consumers);
+    CHECK(tile.producer_registers() + tile.consumers * tile.consumer_registers() <= granted);
+    CHECK(granted * 128 * tile.blocks_per_multiprocessor <= 65536);
+  }
+}
+
+TEST_CASE("The plan of a pass over pixels follows the channels and the number of pixels", "[hopper]") {
+  STATIC_REQUIRE(forward_tile(vgg(64, 224, 64, 64)).columns == 64);
+  STATIC_REQUIRE(forward_tile(vgg(64, 112, 128, 128)).columns == 128);
+  STATIC_REQUIRE(forward_tile(vgg(64, 56, 256, 256)).columns == 256);
+  STATIC_REQUIRE(forward_tile(vgg(128, 28, 512, 512)).columns == 256);
+  // Few tiles: smaller ones keep more multiprocessors busy.
+  STATIC_REQUIRE(forward_tile(vgg(4, 14, 512, 512)).rows * forward_tile(vgg(4, 14, 512, 512)).columns < 128 * 256);
+}
+
+TEST_CASE("The plan of the filter gradient fills the device", "[hopper]") {
+  for (const Conv2dProblem& p : {vgg(128, 224, 64, 64), vgg(128, 112, 64, 128), vgg(128, 56, 256, 256),
+                                 vgg(128, 28, 512, 512), vgg(64, 14, 512, 512)}) {
+    const HopperPlan plan = plan_filters(p, 132);
+    INFO("in " << p.in_channels << " out " << p.out_channels << " splits " << plan.splits);
+    const HopperTile& tile = hopper_filter_tiles[plan.tile];
+    const auto items = pieces(p.out_channels, tile.rows) *
+                       pieces(p.taps() * pieces(p.in_channels, 64), tile.columns / 64) * plan.splits;
+    const auto slots = 132 * tile.blocks_per_multiprocessor;
+    CHECK(double(items) / double(pieces(items, slots) * slots) > 0.85);
+    CHECK(plan.splits <= pieces(p.out_pixels(), 64));
+  }
+}
+
+TEST_CASE("A plan never claims more than the tensor cores can do", "[hopper]") {
+  for (const int images : {1, 3, 64, 1000})
+    for (const int size : {1, 7, 56})
+      for (const int channels : {8, 72, 512}) {
+        const Conv2dProblem p = vgg(images, size, channels, channels);
+        CHECK(efficiency(p, plan_filters(p, 132)) <= 1.0);
+        CHECK(efficiency(p, plan_pixels(p.out_pixels(), channels, channels, 9, 132)) <= 1.0);
+        CHECK(plan_filters(p, 132).splits >= 1);
+      }
+}
