@@ -2,7 +2,6 @@
 /// Convolutions by cuDNN in NHWC, as execution plans: those its heuristics propose, in their order.
 
 #include <memory>
-#include <optional>
 
 #include "cudnn_library.hpp"
 
@@ -100,12 +99,14 @@ class CudnnGraphBuilder {
     return plans;
   }
 
+  /// A descriptor that lives as long as the plans.
+  CudnnDescriptor& keep(cudnnBackendDescriptorType_t type) {
+    return *descriptors_.emplace_back(std::make_unique<CudnnDescriptor>(*library_, type));
+  }
+
   /// `dims` in the order N, C, H, W, which cuDNN expects; memory is NHWC.
   CudnnDescriptor& tensor(Tensor name, std::vector<std::int64_t> dims, cudnnDataType_t type, bool is_virtual = false) {
-    CudnnDescriptor& t =
-        tensors_.emplace_back(std::make_unique<CudnnDescriptor>(*library_, CUDNN_BACKEND_TENSOR_DESCRIPTOR))
-            .
-            operator*();
+    CudnnDescriptor& t = keep(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
     const std::vector<std::int64_t> strides{dims[1] * dims[2] * dims[3], 1, dims[3] * dims[1], dims[1]};
     t.set(CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, type).set(CUDNN_ATTR_TENSOR_DIMENSIONS, dims);
     t.set(CUDNN_ATTR_TENSOR_STRIDES, strides).set(CUDNN_ATTR_TENSOR_UNIQUE_ID, {std::int64_t(name)});
@@ -124,10 +125,7 @@ class CudnnGraphBuilder {
   }
 
   CudnnDescriptor& convolution() {
-    CudnnDescriptor& c =
-        tensors_.emplace_back(std::make_unique<CudnnDescriptor>(*library_, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR))
-            .
-            operator*();
+    CudnnDescriptor& c = keep(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
     c.set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, {2});
     c.set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, CUDNN_DATA_FLOAT);
     c.set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, CUDNN_CROSS_CORRELATION);
@@ -139,10 +137,7 @@ class CudnnGraphBuilder {
 
   CudnnDescriptor pointwise(cudnnPointwiseMode_t mode, const CudnnDescriptor& x, const CudnnDescriptor* b,
                             const CudnnDescriptor& y) {
-    CudnnDescriptor& kind =
-        tensors_.emplace_back(std::make_unique<CudnnDescriptor>(*library_, CUDNN_BACKEND_POINTWISE_DESCRIPTOR))
-            .
-            operator*();
+    CudnnDescriptor& kind = keep(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
     kind.set(CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, mode);
     kind.set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, CUDNN_DATA_FLOAT).finalize();
     CudnnDescriptor operation(*library_, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
@@ -202,7 +197,7 @@ class CudnnGraphBuilder {
  private:
   const CudnnLibrary* library_;
   ConvShape s_;
-  std::vector<std::unique_ptr<CudnnDescriptor>> tensors_;
+  std::vector<std::unique_ptr<CudnnDescriptor>> descriptors_;
 };
 
 }  // namespace peer

@@ -5,12 +5,17 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "bfloat16.cuh"
 #include "target.cuh"
 
 namespace fusiform::cuda_emulation {
+
+/// When products take place, if not as config.completion says. Products at the last moment together with copies at the
+/// first show stages that are given back while they are still being read.
+inline std::optional<Completion> product_completion;
 
 /// What a descriptor says, in bytes.
 struct OperandLayout {
@@ -73,7 +78,8 @@ inline void multiply_warp(const std::array<const WarpgroupProduct*, 32>& lanes, 
 }
 
 inline void wgmma_issue(const WarpgroupProduct& product, Where where) {
-  if (config.completion == Completion::deferred) return current_thread->products.issue(product);
+  if (product_completion.value_or(config.completion) == Completion::deferred)
+    return current_thread->products.issue(product);
   WarpgroupProduct record = product;
   warp_operation(full_mask, record, "wgmma", where, [](WarpgroupProduct* const* lanes) {
     std::array<const WarpgroupProduct*, 32> products;

@@ -181,6 +181,12 @@ TEST_CASE("Hopper convolutions agree with sums in double, in the same bits under
         INFO("schedule " << int(schedule) << " completion " << int(completion));
         CHECK(run_all(schedule, completion) == first);
       }
+    cuda_emulation::product_completion = Completion::deferred;
+    for (const Schedule schedule : {Schedule::forward, Schedule::reverse, Schedule::random}) {
+      INFO("eager copies, deferred products, schedule " << int(schedule));
+      CHECK(run_all(schedule, Completion::eager) == first);
+    }
+    cuda_emulation::product_completion.reset();
   }
 }
 
