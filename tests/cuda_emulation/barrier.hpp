@@ -20,9 +20,9 @@ inline Barrier& arrive_at_barrier(unsigned id, unsigned count, Where where) {
   if (barrier.expected != count)
     fail(text("named barrier ", id, ": counts differ: ", barrier.expected, " and ", count, " threads"));
   const unsigned warp = current_thread->number / 32;
-  if ((barrier.warps >> warp & 1u) != 0 && barrier.where[warp].line() != where.line())
-    fail(text("divergent barrier ", id, ": threads of warp ", warp, " are at ", file_name(where), ":", where.line(),
-              " and at ", file_name(barrier.where[warp]), ":", barrier.where[warp].line()));
+  if ((barrier.warps >> warp & 1u) != 0 && barrier.where[warp].line != where.line)
+    fail(text("divergent barrier ", id, ": threads of warp ", warp, " are at ", file_name(where), ":", where.line,
+              " and at ", file_name(barrier.where[warp]), ":", barrier.where[warp].line));
   barrier.warps |= std::uint32_t(1) << warp;
   barrier.where[warp] = where;
   if (++barrier.arrived == barrier.expected) {
@@ -36,6 +36,10 @@ inline void synchronize_at_barrier(unsigned id, unsigned count, const char* what
   const std::uint64_t before = current_block->barriers[id % Block::barrier_count].generation;
   const Barrier& barrier = arrive_at_barrier(id, count, where);
   if (barrier.generation == before) wait_for({&barrier.generation, before, what, where});
+}
+
+inline void synchronize_block(Where where) {
+  synchronize_at_barrier(0, unsigned(current_block->threads.size()), "__syncthreads", where);
 }
 
 }  // namespace fusiform::cuda_emulation

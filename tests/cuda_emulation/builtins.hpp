@@ -1,7 +1,6 @@
 #pragma once
 /// The variables and functions that CUDA code finds without including anything.
 
-#include <atomic>
 #include <cstdint>
 
 #include "barrier.hpp"
@@ -14,18 +13,13 @@
 #define blockDim (::fusiform::cuda_emulation::current_block->shape)
 #define gridDim (::fusiform::cuda_emulation::current_block->grid)
 
-inline void __syncthreads(std::source_location where = std::source_location::current()) {
-  using namespace fusiform::cuda_emulation;
-  synchronize_at_barrier(0, unsigned(current_block->threads.size()), "__syncthreads", where);
+inline void __syncthreads(fusiform::cuda_emulation::Where where = fusiform::cuda_emulation::Where::current()) {
+  fusiform::cuda_emulation::synchronize_block(where);
 }
-inline void __syncwarp(std::uint32_t mask = ~0u, std::source_location where = std::source_location::current()) {
+inline void __syncwarp(std::uint32_t mask = ~0u,
+                       fusiform::cuda_emulation::Where where = fusiform::cuda_emulation::Where::current()) {
   struct {
   } record;
   fusiform::cuda_emulation::warp_operation(mask, record, "__syncwarp", where, [](auto* const*) {});
-}
-inline void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
-template <class T>
-T atomicAdd(T* address, T value) {
-  return std::atomic_ref<T>(*address).fetch_add(value);
 }
 // NOLINTEND

@@ -8,14 +8,14 @@
 namespace fusiform::cuda_emulation {
 
 inline std::string file_name(const Where& where) {
-  const std::string path = where.file_name();
+  const std::string path = where.file;
   return path.substr(path.rfind('/') + 1);
 }
 
 inline std::string what_it_does(const Thread& thread) {
   if (thread.done) return "exited";
   const Wait& wait = thread.wait;
-  std::string line = text(wait.what, " at ", file_name(wait.where), ":", wait.where.line());
+  std::string line = text(wait.what, " at ", file_name(wait.where), ":", wait.where.line);
   if (wait.mbarrier != nullptr) {
     const Mbarrier& m = *wait.mbarrier;
     line += text(" (mbarrier at ", m.address, ", ", m.generation, " phases complete, waits for ", m.pending, " of ",

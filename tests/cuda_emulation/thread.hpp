@@ -2,7 +2,6 @@
 /// One CUDA thread: a fiber, what it waits for, and what it has issued.
 
 #include <cstdint>
-#include <source_location>
 
 #include "asynchronous.hpp"
 #include "fiber.hpp"
@@ -10,7 +9,16 @@
 
 namespace fusiform::cuda_emulation {
 
-using Where = std::source_location;
+/// A place in a kernel's source. clang 14 has no std::source_location.
+struct Where {
+  const char* file = "";
+  unsigned line = 0;
+
+  /// As a default argument: where the function was called.
+  static constexpr Where current(const char* file = __builtin_FILE(), unsigned line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
 
 struct Mbarrier;
 struct Warp;

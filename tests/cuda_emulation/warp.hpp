@@ -22,9 +22,9 @@ void warp_operation(std::uint32_t mask, Record& record, const char* what, Where 
     operation.mask = mask;
     operation.what = what;
     operation.where = where;
-  } else if (operation.mask != mask || operation.what != what || operation.where.line() != where.line()) {
-    fail(text("lanes of a warp disagree: ", what, " at ", file_name(where), ":", where.line(), " with mask ", mask,
-              ", ", operation.what, " at ", file_name(operation.where), ":", operation.where.line(), " with mask ",
+  } else if (operation.mask != mask || operation.what != what || operation.where.line != where.line) {
+    fail(text("lanes of a warp disagree: ", what, " at ", file_name(where), ":", where.line, " with mask ", mask, ", ",
+              operation.what, " at ", file_name(operation.where), ":", operation.where.line, " with mask ",
               operation.mask));
   }
   operation.records[lane] = &record;
