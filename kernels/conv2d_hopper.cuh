@@ -30,16 +30,11 @@ struct Conv2dEpilogue {
 
 namespace detail {
 
-template <class Run>
-void with_pixel_tile(int tile, Run run) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) { ((tile == int(I) ? run(HopperPixelTile<I>{}) : void()), ...); }
-  (std::make_index_sequence<std::size(hopper_pixel_tiles)>{});
-}
-
-template <class Run>
-void with_filter_tile(int tile, Run run) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) { ((tile == int(I) ? run(HopperFilterTile<I>{}) : void()), ...); }
-  (std::make_index_sequence<std::size(hopper_filter_tiles)>{});
+/// Calls run(the tile's type) for entry `tile` of a table.
+template <const auto& Table, class Run>
+void with_tile(int tile, Run run) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) { ((tile == int(I) ? run(HopperTileAt<Table, I>{}) : void()), ...); }
+  (std::make_index_sequence<std::size(Table)>{});
 }
 
 template <class Tile>
@@ -64,19 +59,25 @@ inline void add_parts(const float* parts, int part_count, std::int64_t count, fl
 
 /// Runs the product of one walk over `image` and `filters`.
 template <arch::Order Filters>
-void run_pixels(PixelWalk walk, const ImageSource& image, const FilterSource& filters, const PixelStore& store,
+void run_pixels(PixelWalk walk, ImageSource image, const FilterSource& filters, const PixelStore& store,
                 const HopperRun& run) {
-  const std::int64_t pixels = std::int64_t(walk.images) * walk.height * walk.width;
-  if (pixels == 0) return;
-  const int taps = walk.tap_rows * walk.tap_columns;
-  const int tile =
-      run.tile >= 0 ? run.tile : plan_pixels(pixels, store.channels, walk.terms, taps, run.multiprocessors).tile;
-  with_pixel_tile(tile, [&]<class Tile>(Tile) {
-    walk.pixel_tiles = int(pieces(pixels, Tile::rows));
-    walk.column_tiles = int(pieces(store.channels, Tile::columns));
-    launch(conv2d_hopper_pixels<Tile, Filters>, persistent_shape<Tile>(walk.tiles(), run), image_map(image, Tile::rows),
-           filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64), walk, store);
-  });
+  const PixelProduct product{std::int64_t(walk.images) * walk.height,
+                             walk.width,
+                             store.channels,
+                             walk.terms,
+                             walk.tap_rows,
+                             walk.tap_columns,
+                             walk.column_step};
+  const bool chosen = run.tile >= 0 && product.takes(hopper_pixel_tiles[run.tile]);
+  with_tile<hopper_pixel_tiles>(
+      chosen ? run.tile : plan_pixels(product, run.multiprocessors).tile, [&]<class Tile>(Tile) {
+        walk.width = image.columns = store.columns + Tile::taps - 1;
+        walk.pixel_tiles = int(pieces(product.grid_pixels(Tile::tile), Tile::rows));
+        walk.column_tiles = int(pieces(store.channels, Tile::columns));
+        launch(conv2d_hopper_pixels<Tile, Filters>, persistent_shape<Tile>(walk.tiles(), run),
+               image_map(image, Tile::a_rows),
+               filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64), walk, store);
+      });
 }
 
 /// Gradient of the pixels whose row and column have the given remainders by the stride: a convolution of the output
@@ -104,6 +105,7 @@ inline void run_backward_input_phase(const Conv2dProblem& p, const arch::bf16* d
                          .height = p.height,
                          .width = p.width,
                          .channels = p.in_channels,
+                         .columns = columns.positions,
                          .first_row = phase_row,
                          .first_column = phase_column,
                          .row_step = p.stride,
@@ -149,6 +151,7 @@ inline void conv2d_forward_hopper(const Conv2dProblem& p, const arch::bf16* x, c
                          .height = p.out_height(),
                          .width = p.out_width(),
                          .channels = p.out_channels,
+                         .columns = p.out_width(),
                          .first_row = 0,
                          .first_column = 0,
                          .row_step = 1,
@@ -171,9 +174,9 @@ inline void conv2d_backward_input_hopper(const Conv2dProblem& p, const arch::bf1
 
 /// Tile and ranges of the filter gradient.
 [[nodiscard]] inline HopperPlan backward_weight_plan(const Conv2dProblem& p, const HopperRun& run) {
-  HopperPlan plan = plan_filters(p, run.multiprocessors);
-  if (run.tile >= 0) plan.tile = run.tile;
-  if (run.splits > 0) plan.splits = int(std::min<std::int64_t>(run.splits, pieces(p.out_pixels(), 64)));
+  HopperPlan plan = plan_filters(p, run.multiprocessors, run.tile);
+  const std::int64_t most = filter_pixel_blocks(p, hopper_filter_tiles[plan.tile]);
+  plan.splits = int(std::min<std::int64_t>(run.splits > 0 ? run.splits : plan.splits, most));
   return plan;
 }
 
@@ -195,19 +198,21 @@ inline void conv2d_backward_weight_hopper(const Conv2dProblem& p, const arch::bf
                   .first_column = -p.padding,
                   .row_step = p.stride,
                   .column_step = p.stride,
+                  .tap_rows = p.kernel_h,
                   .tap_columns = p.kernel_w,
-                  .taps = p.taps(),
                   .in_channels = p.in_channels,
                   .out_channels = p.out_channels,
                   .row_tiles = 0,
                   .column_tiles = 0,
                   .splits = plan.splits,
                   .parts = plan.splits == 1 ? dw : scratch};
-  detail::with_filter_tile(plan.tile, [&]<class Tile>(Tile) {
+  ImageSource image = forward_source(p, x), gradient = gradient_source(p, dy);
+  detail::with_tile<hopper_filter_tiles>(plan.tile, [&]<class Tile>(Tile) {
+    walk.width = image.columns = gradient.columns = p.out_width() + Tile::taps - 1;
     walk.row_tiles = int(pieces(p.out_channels, Tile::rows));
-    walk.column_tiles = int(pieces(std::int64_t(walk.taps) * walk.input_blocks(), Tile::columns / 64));
-    launch(conv2d_hopper_filters<Tile>, detail::persistent_shape<Tile>(walk.items(), run), pixel_rows_map(p, dy),
-           image_map(forward_source(p, x), 64), walk);
+    walk.column_tiles = int(filter_column_tiles(p, Tile::tile));
+    launch(conv2d_hopper_filters<Tile>, detail::persistent_shape<Tile>(walk.items(), run), image_map(gradient, 64),
+           image_map(image, 64 + Tile::taps - 1), walk);
   });
   if (plan.splits > 1)
     detail::add_parts(scratch, plan.splits, std::int64_t(p.out_channels) * p.taps() * p.in_channels, dw, run);

@@ -11,18 +11,21 @@
 
 namespace fusiform::kernels {
 
-/// Rows of the product are output channels, columns blocks of 64 input channels of a tap: block t * input_blocks() + b
-/// holds channels 64 b ... of tap t.
+/// Rows of the product are output channels, columns blocks of 64 input channels at a tap.
 struct FilterWalk {
-  int images, height, width;  ///< of the output gradient
-  int first_row, first_column, row_step, column_step;
-  int tap_columns, taps;
+  int images, height, width;                           ///< of the grid of pixels: the output gradient, and `taps` - 1
+                                                       ///< columns of zeros where taps share windows
+  int first_row, first_column, row_step, column_step;  ///< where tap (0, 0) reads the image
+  int tap_rows, tap_columns;
   int in_channels, out_channels;
   int row_tiles, column_tiles, splits;
-  float* parts;  ///< (splits, out, taps, in)
+  float* parts;  ///< (splits, out, tap_rows, tap_columns, in)
 
+  [[nodiscard]] __host__ __device__ int taps() const { return tap_rows * tap_columns; }
   [[nodiscard]] __host__ __device__ int input_blocks() const { return (in_channels + 63) / 64; }
-  [[nodiscard]] __host__ __device__ int pixel_blocks() const { return (images * height * width + 63) / 64; }
+  [[nodiscard]] __host__ __device__ int pixel_blocks() const {
+    return int((std::int64_t(images) * height * width + 63) / 64);
+  }
   [[nodiscard]] __host__ __device__ int tiles() const { return row_tiles * column_tiles; }
   [[nodiscard]] __host__ __device__ int items() const { return tiles() * splits; }
   /// First of the blocks of 64 pixels that range `split` sums over.
@@ -33,45 +36,89 @@ struct FilterWalk {
 
 #if FUSIFORM_HAS_SM90A
 
-/// What a block computes: output channels from `row`, column blocks from `block`, pixel blocks [begin, end).
+/// What a block computes: output channels from `row`, column tile `column_tile`, pixel blocks [begin, end).
 struct FilterItem {
-  int row, block, split, begin, end;
+  int row, column_tile, split, begin, end;
 };
 
 /// Items of one range of pixels are neighbours: they read the same pixels at the same time.
 template <class Tile>
 __device__ FilterItem filter_item(const FilterWalk& walk, int item) {
   const int tile = item % walk.tiles(), split = item / walk.tiles();
-  return {tile % walk.row_tiles * Tile::rows, tile / walk.row_tiles * (Tile::columns / 64), split,
-          walk.first_block(split), walk.first_block(split + 1)};
+  return {tile % walk.row_tiles * Tile::rows, tile / walk.row_tiles, split, walk.first_block(split),
+          walk.first_block(split + 1)};
 }
 
+/// What a block of 64 columns is. Behind the last tap (`tap` == taps()): channels that do not exist.
+struct ColumnBlock {
+  int tap, channel;
+};
+
 template <class Tile>
-__device__ void copy_filter_items(HopperShared<Tile>& shared, const arch::TensorMap& gradient,
-                                  const arch::TensorMap& image, const FilterWalk& walk) {
-  RingPosition<Tile::stages> at;
-  const int last_block = walk.taps * walk.input_blocks();
-  for (int i = int(blockIdx.x); i < walk.items(); i += int(gridDim.x)) {
-    const FilterItem item = filter_item<Tile>(walk, i);
-    for (int step = item.begin; step < item.end; ++step) {
-      auto& stage = open_stage<Tile>(shared, at);
-      std::uint64_t* full = &shared.full[at.stage];
-      const int pixel = step * 64, line = pixel / walk.width, n = line / walk.height;
-      const int y = walk.first_row + line % walk.height * walk.row_step;
-      const int x = walk.first_column + pixel % walk.width * walk.column_step;
-#pragma unroll
-      for (int r = 0; r < Tile::rows / 64; ++r)
-        arch::tma_load_2d(stage.a + r * 4096, &gradient, full, item.row + r * 64, pixel);
-#pragma unroll
-      for (int c = 0; c < Tile::columns / 64; ++c) {
-        // Behind the last block: channels that do not exist, which arrive as zeros.
-        const int block = item.block + c, tap = block < last_block ? block / walk.input_blocks() : 0;
-        const int channel = (block - tap * walk.input_blocks()) * 64;
-        arch::tma_load_im2col(stage.b + c * 4096, &image, full, channel, x, y, n, std::uint16_t(tap % walk.tap_columns),
-                              std::uint16_t(tap / walk.tap_columns));
-      }
-      at.advance();
+__device__ ColumnBlock column_block(const FilterWalk& walk, int column_tile, int i) {
+  const int blocks = walk.input_blocks();
+  if constexpr (Tile::taps > 1) {
+    return {column_tile / blocks * Tile::taps + i, column_tile % blocks * 64};
+  } else {
+    const int block = column_tile * (Tile::columns / 64) + i;
+    if (block >= walk.taps() * blocks) return {walk.taps(), blocks * 64};
+    return {block / blocks, block % blocks * 64};
+  }
+}
+
+/// A pixel of the grid, and how far the next block of 64 pixels is from it.
+struct GridPlace {
+  int image, row, column;
+  int rows, columns;
+
+  __device__ GridPlace(const FilterWalk& walk, int block)
+      : image(block * 64 / walk.width / walk.height),
+        row(block * 64 / walk.width % walk.height),
+        column(block * 64 % walk.width),
+        rows(64 / walk.width),
+        columns(64 % walk.width) {}
+
+  __device__ void advance(const FilterWalk& walk) {
+    row += rows;
+    column += columns;
+    if (column >= walk.width) {
+      column -= walk.width;
+      ++row;
     }
+    while (row >= walk.height) {
+      row -= walk.height;
+      ++image;
+    }
+  }
+};
+
+template <class Tile>
+__device__ void copy_filter_item(HopperShared<Tile>& shared, RingPosition<Tile::stages>& at,
+                                 const arch::TensorMap& gradient, const arch::TensorMap& image, const FilterWalk& walk,
+                                 const FilterItem& item) {
+  constexpr int boxes = Tile::taps > 1 ? 1 : Tile::columns / 64;
+  int channel[boxes];
+  std::uint16_t tap_row[boxes], tap_column[boxes];
+#pragma unroll
+  for (int i = 0; i < boxes; ++i) {
+    const ColumnBlock block = column_block<Tile>(walk, item.column_tile, i);
+    channel[i] = block.channel;
+    tap_row[i] = std::uint16_t(block.tap / walk.tap_columns);
+    tap_column[i] = std::uint16_t(block.tap % walk.tap_columns);
+  }
+  GridPlace place(walk, item.begin);
+  for (int step = item.begin; step < item.end; ++step, place.advance(walk)) {
+    auto& stage = open_stage<Tile>(shared, at);
+    std::uint64_t* full = &shared.full[at.stage];
+#pragma unroll
+    for (int i = 0; i < Tile::rows / 64; ++i)
+      arch::tma_load_im2col(stage.a + i * 4096, &gradient, full, item.row + i * 64, place.column, place.row,
+                            place.image, 0, 0);
+    const int y = walk.first_row + place.row * walk.row_step, x = walk.first_column + place.column * walk.column_step;
+#pragma unroll
+    for (int i = 0; i < boxes; ++i)
+      arch::tma_load_im2col(stage.b + i * 4096, &image, full, channel[i], x, y, place.image, tap_column[i], tap_row[i]);
+    at.advance();
   }
 }
 
@@ -79,34 +126,23 @@ template <class Tile>
 __device__ void store_filter_item(const HopperSums<Tile>& sums, const FilterWalk& walk, const FilterItem& item,
                                   int consumer) {
   const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32 % 4;
-  const std::int64_t filter = std::int64_t(walk.taps) * walk.in_channels;
+  const std::int64_t filter = std::int64_t(walk.taps()) * walk.in_channels;
   float* part = walk.parts + item.split * walk.out_channels * filter;
 #pragma unroll
   for (int m = 0; m < Tile::row_blocks; ++m) {
     const int row = item.row + consumer * Tile::rows_per_consumer + m * 64 + warp * 16 + lane / 4;
 #pragma unroll
-    for (int i = 0; i < Tile::columns / 8; ++i) {
-      const int block = item.block + i / 8, tap = block / walk.input_blocks();
-      const int channel = (block - tap * walk.input_blocks()) * 64 + i % 8 * 8 + lane % 4 * 2;
-      if (tap >= walk.taps || channel >= walk.in_channels) continue;
-      float* out = part + row * filter + std::int64_t(tap) * walk.in_channels + channel;
-      if (row < walk.out_channels) *reinterpret_cast<FloatPair*>(out) = {sums[m][i * 4], sums[m][i * 4 + 1]};
-      if (row + 8 < walk.out_channels)
-        *reinterpret_cast<FloatPair*>(out + 8 * filter) = {sums[m][i * 4 + 2], sums[m][i * 4 + 3]};
+    for (int block = 0; block < Tile::columns / 64; ++block) {
+      const ColumnBlock place = column_block<Tile>(walk, item.column_tile, block);
+      float* out = part + row * filter + std::int64_t(place.tap) * walk.in_channels + place.channel + lane % 4 * 2;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        const float* sum = &sums[m][block * 32 + i * 4];
+        if (place.tap >= walk.taps() || place.channel + i * 8 >= walk.in_channels) continue;
+        if (row < walk.out_channels) *reinterpret_cast<FloatPair*>(out + i * 8) = {sum[0], sum[1]};
+        if (row + 8 < walk.out_channels) *reinterpret_cast<FloatPair*>(out + 8 * filter + i * 8) = {sum[2], sum[3]};
+      }
     }
-  }
-}
-
-template <class Tile>
-__device__ void compute_filter_items(HopperShared<Tile>& shared, const FilterWalk& walk) {
-  const int consumer = int(threadIdx.x) / 128 - 1;
-  RingPosition<Tile::stages> at;
-  HopperSums<Tile> sums;
-  for (int i = int(blockIdx.x); i < walk.items(); i += int(gridDim.x)) {
-    const FilterItem item = filter_item<Tile>(walk, i);
-    multiply_steps<Tile, arch::Order::mn_major, arch::Order::mn_major>(sums, shared, at, item.end - item.begin,
-                                                                       consumer);
-    store_filter_item<Tile>(sums, walk, item, consumer);
   }
 }
 
@@ -120,12 +156,22 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
 #if FUSIFORM_HAS_SM90A
   auto& shared = *static_cast<HopperShared<Tile>*>(arch::dynamic_shared_memory());
   prepare_ring<Tile>(shared);
+  RingPosition<Tile::stages> at;
   if (threadIdx.x < 128) {
     arch::release_registers<Tile::producer_registers>();
-    if (threadIdx.x == 0) copy_filter_items<Tile>(shared, gradient, image, walk);
+    if (threadIdx.x != 0) return;
+    for (int i = int(blockIdx.x); i < walk.items(); i += int(gridDim.x))
+      copy_filter_item<Tile>(shared, at, gradient, image, walk, filter_item<Tile>(walk, i));
   } else {
     arch::acquire_registers<Tile::consumer_registers>();
-    compute_filter_items<Tile>(shared, walk);
+    const int consumer = int(threadIdx.x) / 128 - 1;
+    HopperSums<Tile> sums;
+    for (int i = int(blockIdx.x); i < walk.items(); i += int(gridDim.x)) {
+      const FilterItem item = filter_item<Tile>(walk, i);
+      multiply_steps<Tile, arch::Order::mn_major, arch::Order::mn_major>(sums, shared, at, item.end - item.begin,
+                                                                         consumer);
+      store_filter_item<Tile>(sums, walk, item, consumer);
+    }
   }
 #endif
 }

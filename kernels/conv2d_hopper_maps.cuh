@@ -1,6 +1,7 @@
 #pragma once
 /// How the copy engine sees the tensors of a convolution, and what it cannot take.
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 
@@ -56,6 +57,20 @@ struct PhaseTaps {
           .step = p.stride};
 }
 
+/// The output gradient, every pixel as it is.
+[[nodiscard]] inline ImageSource gradient_source(const Conv2dProblem& p, const arch::bf16* dy) {
+  return {.data = dy,
+          .images = p.images,
+          .height = p.out_height(),
+          .width = p.out_width(),
+          .channels = p.out_channels,
+          .first_row = 0,
+          .first_column = 0,
+          .rows = p.out_height(),
+          .columns = p.out_width(),
+          .step = 1};
+}
+
 /// Columns of `pixels` pixels, 64 channels wide, at the places of the grid.
 [[nodiscard]] inline arch::TensorMap image_map(const ImageSource& s, int pixels) {
   return arch::make_tensor_map(
@@ -84,15 +99,6 @@ struct PhaseTaps {
                                               .swizzle = arch::Swizzle::bytes_128});
 }
 
-/// 64 channels of 64 pixels in a row of the output gradient.
-[[nodiscard]] inline arch::TensorMap pixel_rows_map(const Conv2dProblem& p, const arch::bf16* dy) {
-  return arch::make_tensor_map(arch::TiledMap{.data = dy,
-                                              .extent = {unsigned(p.out_channels), std::uint64_t(p.out_pixels())},
-                                              .stride = {},
-                                              .box = {64, 64},
-                                              .swizzle = arch::Swizzle::bytes_128});
-}
-
 /// Throws ConfigError or ShapeError for what the copy engine or the kernels cannot take.
 inline void check_hopper_problem(const char* where, const Conv2dProblem& p,
                                  std::initializer_list<const void*> pointers) {
@@ -104,13 +110,14 @@ inline void check_hopper_problem(const char* where, const Conv2dProblem& p,
   // im2col offsets are bytes, strides at most 8, and corners -128 to 127.
   require_setting(p.stride >= 1 && p.stride <= 8, where, "stride 1 to 8", p.stride);
   require_setting(p.padding >= 0 && p.padding <= 100, where, "padding 0 to 100", p.padding);
-  const int kernel = p.kernel_h < p.kernel_w ? p.kernel_w : p.kernel_h;
+  const int kernel = std::max(p.kernel_h, p.kernel_w);
   require_setting(kernel <= 100 && p.kernel_h >= 1 && p.kernel_w >= 1, where, "a kernel of 1 to 100 pixels", kernel);
   if (p.height + 2 * p.padding < p.kernel_h || p.width + 2 * p.padding < p.kernel_w)
     throw ShapeError(text(where, ": expected an input that holds the kernel ", p.kernel_h, " x ", p.kernel_w,
                           " with padding ", p.padding, ", got ", p.height, " x ", p.width));
-  const std::int64_t pixels = std::int64_t(p.images) * p.height * p.width;
-  const std::int64_t largest = pixels < p.out_pixels() ? p.out_pixels() : pixels;
+  // Of any grid, those with columns to drop included.
+  const std::int64_t lines = std::int64_t(p.images) * std::max(p.height, p.out_height());
+  const std::int64_t largest = lines * (std::max(p.width, p.out_width()) + kernel);
   require_setting(largest < (std::int64_t(1) << 31) - 256, where, "fewer than 2^31 pixels", largest);
   for (const void* pointer : pointers)
     require_setting(reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0, where, "pointers at multiples of 16 bytes",

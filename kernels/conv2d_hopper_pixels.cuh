@@ -9,10 +9,10 @@
 
 namespace fusiform::kernels {
 
-/// The walk over the image that is read and over the taps of the filters. Row i, column j of the result reads at tap
+/// The walk over the image that is read and over the taps of the filters. Row i, column j of the grid reads at tap
 /// (a, b) the pixel (first_row + i row_step + a, first_column + j column_step + b).
 struct PixelWalk {
-  int images, height, width;  ///< of the grid of results
+  int images, height, width;  ///< of the grid: the results, and `taps` - 1 columns to drop where taps share windows
   int first_row, first_column;
   int row_step, column_step;
   int tap_rows, tap_columns;
@@ -21,7 +21,9 @@ struct PixelWalk {
   int pixel_tiles, column_tiles;
 
   [[nodiscard]] __host__ __device__ int tiles() const { return pixel_tiles * column_tiles; }
-  [[nodiscard]] __host__ __device__ int steps() const { return tap_rows * tap_columns * ((terms + 63) / 64); }
+  [[nodiscard]] __host__ __device__ int steps(int taps) const {
+    return tap_rows * (tap_columns / taps) * ((terms + 63) / 64);
+  }
 };
 
 #if FUSIFORM_HAS_SM90A
@@ -41,40 +43,25 @@ __device__ void load_filters(arch::bf16* b, const arch::TensorMap& filters, std:
 }
 
 template <class Tile, arch::Order Filters>
-__device__ void copy_pixel_tiles(HopperShared<Tile>& shared, const arch::TensorMap& image,
-                                 const arch::TensorMap& filters, const PixelWalk& walk) {
-  RingPosition<Tile::stages> at;
-  for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x)) {
-    const int column = tile % walk.column_tiles * Tile::columns;
-    const int pixel = tile / walk.column_tiles * Tile::rows, line = pixel / walk.width;
-    const int n = line / walk.height;
-    const int y = walk.first_row + line % walk.height * walk.row_step;
-    const int x = walk.first_column + pixel % walk.width * walk.column_step;
-    for (int a = 0; a < walk.tap_rows; ++a)
-      for (int b = 0; b < walk.tap_columns; ++b)
-        for (int term = 0; term < walk.terms; term += 64) {
-          auto& stage = open_stage<Tile>(shared, at);
-          std::uint64_t* full = &shared.full[at.stage];
-          arch::tma_load_im2col(stage.a, &image, full, term, x, y, n, std::uint16_t(b), std::uint16_t(a));
-          load_filters<Tile, Filters>(stage.b, filters, full, column,
-                                      walk.first_tap + a * walk.tap_row_step + b * walk.tap_column_step, term);
-          at.advance();
-        }
-  }
-}
-
-template <class Tile, arch::Order Filters>
-__device__ void compute_pixel_tiles(HopperShared<Tile>& shared, const PixelWalk& walk, const PixelStore& store) {
-  const int consumer = int(threadIdx.x) / 128 - 1;
-  RingPosition<Tile::stages> at;
-  HopperSums<Tile> sums;
-  for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x)) {
-    const int column = tile % walk.column_tiles * Tile::columns;
-    const int pixel = tile / walk.column_tiles * Tile::rows + consumer * Tile::rows_per_consumer;
-    if (walk.steps() == 0) clear_sums<Tile>(sums);
-    multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, walk.steps(), consumer);
-    store_pixels<Tile>(sums, shared.outgoing[threadIdx.x / 32 - 4], store, walk, pixel, column);
-  }
+__device__ void copy_pixel_tile(HopperShared<Tile>& shared, RingPosition<Tile::stages>& at,
+                                const arch::TensorMap& image, const arch::TensorMap& filters, const PixelWalk& walk,
+                                int pixel, int column) {
+  const int line = pixel / walk.width, n = line / walk.height;
+  const int y = walk.first_row + line % walk.height * walk.row_step;
+  const int x = walk.first_column + pixel % walk.width * walk.column_step;
+  for (int a = 0; a < walk.tap_rows; ++a)
+    for (int b = 0; b < walk.tap_columns; b += Tile::taps)
+      for (int term = 0; term < walk.terms; term += 64) {
+        auto& stage = open_stage<Tile>(shared, at);
+        std::uint64_t* full = &shared.full[at.stage];
+        arch::tma_load_im2col(stage.a, &image, full, term, x, y, n, std::uint16_t(b), std::uint16_t(a));
+        const int tap = walk.first_tap + a * walk.tap_row_step + b * walk.tap_column_step;
+#pragma unroll
+        for (int t = 0; t < Tile::taps; ++t)
+          load_filters<Tile, Filters>(stage.b + t * Tile::columns * 64, filters, full, column,
+                                      tap + t * walk.tap_column_step, term);
+        at.advance();
+      }
 }
 
 #endif
@@ -88,12 +75,24 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
 #if FUSIFORM_HAS_SM90A
   auto& shared = *static_cast<HopperShared<Tile>*>(arch::dynamic_shared_memory());
   prepare_ring<Tile>(shared);
+  RingPosition<Tile::stages> at;
   if (threadIdx.x < 128) {
     arch::release_registers<Tile::producer_registers>();
-    if (threadIdx.x == 0) copy_pixel_tiles<Tile, Filters>(shared, image, filters, walk);
+    if (threadIdx.x != 0) return;
+    for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x))
+      copy_pixel_tile<Tile, Filters>(shared, at, image, filters, walk, tile / walk.column_tiles * Tile::rows,
+                                     tile % walk.column_tiles * Tile::columns);
   } else {
     arch::acquire_registers<Tile::consumer_registers>();
-    compute_pixel_tiles<Tile, Filters>(shared, walk, store);
+    const int consumer = int(threadIdx.x) / 128 - 1, steps = walk.steps(Tile::taps);
+    HopperSums<Tile> sums;
+    for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x)) {
+      if (steps == 0) clear_sums<Tile>(sums);
+      multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer);
+      store_pixels<Tile>(sums, shared.outgoing[threadIdx.x / 32 - 4], store, walk,
+                         tile / walk.column_tiles * Tile::rows + consumer * Tile::rows_per_consumer,
+                         tile % walk.column_tiles * Tile::columns);
+    }
   }
 #endif
 }

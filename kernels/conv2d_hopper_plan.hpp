@@ -34,52 +34,93 @@ struct HopperPlan {
 
 [[nodiscard]] constexpr std::int64_t pieces(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
 
-/// Clocks of one multiprocessor for one step of a tile: the slowest of the tensor cores (2048 multiply-adds of bf16 a
+/// A product of pixels and filters, as the passes over pixels see it.
+struct PixelProduct {
+  std::int64_t lines;  ///< of results, of all images
+  int width;           ///< results in a line
+  int channels, terms;
+  int tap_rows, tap_columns;
+  int column_step;  ///< from one result to the next in the image that is read
+
+  [[nodiscard]] constexpr bool takes(const HopperTile& tile) const {
+    return tile.taps == 1 || (tile.taps == tap_columns && column_step == 1);
+  }
+  [[nodiscard]] constexpr std::int64_t grid_pixels(const HopperTile& tile) const {
+    return lines * (width + tile.taps - 1);
+  }
+};
+
+[[nodiscard]] constexpr PixelProduct forward_product(const Conv2dProblem& p) {
+  return {std::int64_t(p.images) * p.out_height(),
+          p.out_width(),
+          p.out_channels,
+          p.in_channels,
+          p.kernel_h,
+          p.kernel_w,
+          p.stride};
+}
+
+/// Whether the pass over filters of a problem can use a tile.
+[[nodiscard]] constexpr bool filters_take(const Conv2dProblem& p, const HopperTile& tile) {
+  return tile.taps == 1 || (tile.taps == p.kernel_w && p.stride == 1);
+}
+
+/// Clocks of one multiprocessor for one stage of a tile: the slowest of the tensor cores (2048 multiply-adds of bf16 a
 /// clock), of shared memory (128 bytes a clock; every product of 64 rows reads its rows and all columns, and the copies
 /// are written once), and of the second-level cache (about 48 bytes a clock and multiprocessor).
-[[nodiscard]] constexpr double step_clocks(const HopperTile& tile) {
-  const double tensor = tile.rows * tile.columns / 32.0;
-  const double shared = tile.rows / 64.0 * (64 + tile.columns) + tile.stage_bytes() / 128.0;
-  const double copies = tile.stage_bytes() / 48.0;
+[[nodiscard]] constexpr double stage_clocks(const HopperTile& tile) {
+  const int taps = tile.pass == HopperPass::pixels ? tile.taps : 1;
+  const double tensor = taps * tile.rows * tile.columns / 32.0;
+  const double shared = taps * tile.rows / 64.0 * (64 + tile.columns) + tile.copied_bytes() / 128.0;
+  const double copies = tile.copied_bytes() / 48.0;
   return std::max({tensor, shared, copies});
 }
 
-/// Clocks for `items` of `steps` steps each, and `extra` clocks around them, on `multiprocessors`. Blocks that share a
-/// multiprocessor share its rates, but one hides what surrounds the steps of the other.
-[[nodiscard]] constexpr double item_clocks(const HopperTile& tile, std::int64_t items, std::int64_t steps, double extra,
-                                           int multiprocessors) {
+/// Clocks for `items` of `stages` stages each, and `extra` clocks around them, on `multiprocessors`. Blocks that share
+/// a multiprocessor share its rates, but one hides what surrounds the stages of the other.
+[[nodiscard]] constexpr double item_clocks(const HopperTile& tile, std::int64_t items, std::int64_t stages,
+                                           double extra, int multiprocessors) {
   const int blocks = tile.blocks_per_multiprocessor;
   const std::int64_t slots = std::int64_t(multiprocessors) * blocks, full = items / slots, rest = items % slots;
-  const double alone = double(steps) * step_clocks(tile), hidden = blocks > 1 ? 0.25 : 1.0;
+  const double alone = double(stages) * stage_clocks(tile), hidden = blocks > 1 ? 0.25 : 1.0;
   // A last, partial wave of at most one block a multiprocessor has the multiprocessor to itself.
   const double last = rest == 0 ? 0.0 : rest > multiprocessors ? blocks * alone : alone * (blocks > 1 ? 1.3 : 1.0);
   return double(full) * (blocks * alone + blocks * extra * hidden) + last + (rest ? extra : 0.0);
 }
 
-/// Plan of a product of `pixels` x `channels` sums with `terms` channels at each of `taps` taps.
-[[nodiscard]] constexpr HopperPlan plan_pixels(std::int64_t pixels, int channels, int terms, int taps,
-                                               int multiprocessors) {
+[[nodiscard]] constexpr HopperPlan plan_pixels(const PixelProduct& p, int multiprocessors) {
   HopperPlan best{-1, 1, 0.0};
   for (int i = 0; i < int(std::size(hopper_pixel_tiles)); ++i) {
     const HopperTile& tile = hopper_pixel_tiles[i];
-    const std::int64_t items = pieces(pixels, tile.rows) * pieces(channels, tile.columns);
-    const double store = tile.rows * tile.columns / 16.0;
-    const double clocks = item_clocks(tile, items, taps * pieces(terms, 64), 600 + store, multiprocessors);
+    if (!p.takes(tile)) continue;
+    const std::int64_t items = pieces(p.grid_pixels(tile), tile.rows) * pieces(p.channels, tile.columns);
+    const std::int64_t stages = std::int64_t(p.tap_rows) * (p.tap_columns / tile.taps) * pieces(p.terms, 64);
+    const double store = tile.rows * tile.columns / 8.0;
+    const double clocks = item_clocks(tile, items, stages, 600 + store, multiprocessors);
     if (best.tile < 0 || clocks < best.clocks) best = {i, 1, clocks};
   }
   return best;
 }
 
-/// Plan of the filter gradient. More ranges fill the last wave better and cost a float a filter weight each, written
-/// and read again.
-[[nodiscard]] constexpr HopperPlan plan_filters(const Conv2dProblem& p, int multiprocessors) {
+/// Column tiles and blocks of 64 pixels of the pass over filters.
+[[nodiscard]] constexpr std::int64_t filter_column_tiles(const Conv2dProblem& p, const HopperTile& tile) {
+  return pieces(p.taps() * pieces(p.in_channels, 64), tile.columns / 64);
+}
+[[nodiscard]] constexpr std::int64_t filter_pixel_blocks(const Conv2dProblem& p, const HopperTile& tile) {
+  return pieces(std::int64_t(p.images) * p.out_height() * (p.out_width() + tile.taps - 1), 64);
+}
+
+/// Plan of the filter gradient, with the given tile if it is not -1 and can be used. More ranges fill the last wave
+/// better and cost a float a filter weight each, written and read again.
+[[nodiscard]] constexpr HopperPlan plan_filters(const Conv2dProblem& p, int multiprocessors, int tile_wanted = -1) {
   HopperPlan best{-1, 1, 0.0};
-  const std::int64_t blocks = pieces(p.out_pixels(), 64);
   const double weights = double(p.out_channels) * p.taps() * p.in_channels;
   for (int i = 0; i < int(std::size(hopper_filter_tiles)); ++i) {
     const HopperTile& tile = hopper_filter_tiles[i];
-    const std::int64_t tiles =
-        pieces(p.out_channels, tile.rows) * pieces(p.taps() * pieces(p.in_channels, 64), tile.columns / 64);
+    const bool other_wanted = tile_wanted >= 0 && tile_wanted != i && filters_take(p, hopper_filter_tiles[tile_wanted]);
+    if (other_wanted || !filters_take(p, tile)) continue;
+    const std::int64_t blocks = filter_pixel_blocks(p, tile);
+    const std::int64_t tiles = pieces(p.out_channels, tile.rows) * filter_column_tiles(p, tile);
     for (int splits = 1; splits <= std::min<std::int64_t>(blocks, 64); ++splits) {
       const double store = tile.rows * tile.columns / 8.0;
       const double parts = splits == 1 ? 0.0 : 4000 + weights * 4 * (splits + 1) / (16.0 * multiprocessors);

@@ -9,10 +9,11 @@
 namespace fusiform::kernels {
 
 /// Where the results go: pixel (n, i, j) of the grid is pixel (n, first_row + i row_step, first_column + j column_step)
-/// of an image of (height, width, channels).
+/// of an image of (height, width, channels). Columns of the grid from `columns` on are dropped.
 struct PixelStore {
   arch::bf16* data;
   int height, width, channels;
+  int columns;
   int first_row, first_column, row_step, column_step;
   const float* bias;    ///< one a channel, or nullptr
   const float* factor;  ///< one a channel, after ReLU, or nullptr
@@ -46,13 +47,14 @@ __device__ void clear_sums(HopperSums<Tile>& sums) {
     for (int i = 0; i < Tile::columns / 2; ++i) sums[m][i] = 0.0f;
 }
 
-/// Offset of a pixel of the grid in the stored image, -1 behind the last pixel.
+/// Offset of a pixel of the grid in the stored image, -1 for one that is dropped.
 template <class Walk>
 __device__ std::int64_t pixel_offset(const PixelStore& store, const Walk& walk, int pixel) {
   if (pixel >= walk.images * walk.height * walk.width) return -1;
-  const int line = pixel / walk.width, n = line / walk.height;
+  const int line = pixel / walk.width, n = line / walk.height, column = pixel % walk.width;
+  if (column >= store.columns) return -1;
   const int y = store.first_row + line % walk.height * store.row_step;
-  const int x = store.first_column + pixel % walk.width * store.column_step;
+  const int x = store.first_column + column * store.column_step;
   return ((std::int64_t(n) * store.height + y) * store.width + x) * store.channels;
 }
 

@@ -5,15 +5,22 @@
 
 namespace fusiform::kernels {
 
-/// How one thread block computes: a tile of `rows` x `columns` sums, 64 terms a step, by one warpgroup that copies and
-/// `consumers` that multiply. In the passes over pixels rows are pixels and columns channels; in the pass over filters
-/// rows are output channels and columns are input channels of one or more taps.
+enum class HopperPass { pixels, filters };
+
+/// How one thread block computes: a tile of `rows` x `columns` sums by one warpgroup that copies and `consumers` that
+/// multiply, over a ring of `stages` copies. A stage holds 64 terms of both operands in rows of 128 bytes.
+/// In the passes over pixels (forward, backward-input) rows are pixels and columns channels; in the pass over filters
+/// rows are output channels and columns blocks of 64 input channels at a tap.
+/// With `taps` above 1, as many neighbouring taps of a filter row read one window of the image, each one pixel further:
+/// the image is copied once for all of them. It needs kernels of that width and stride 1. The grid of pixels then has
+/// taps - 1 more columns than the result, so that a window never crosses a line; those are computed and dropped.
 struct HopperTile {
-  int rows;
-  int columns;
+  HopperPass pass;
+  int rows, columns;
   int consumers;
   int stages;
   int blocks_per_multiprocessor;
+  int taps = 1;
 
   [[nodiscard]] constexpr int threads() const { return 128 * (1 + consumers); }
   [[nodiscard]] constexpr int rows_per_consumer() const { return rows / consumers; }
@@ -21,7 +28,15 @@ struct HopperTile {
   [[nodiscard]] constexpr int row_blocks() const { return rows_per_consumer() / 64; }
   /// Sums that one multiplying thread holds.
   [[nodiscard]] constexpr int accumulators() const { return row_blocks() * columns / 2; }
-  [[nodiscard]] constexpr int stage_bytes() const { return (rows + columns) * 128; }
+  /// Rows of 128 bytes that a stage holds of each operand.
+  [[nodiscard]] constexpr int a_rows() const { return pass == HopperPass::pixels ? rows + taps - 1 : rows; }
+  [[nodiscard]] constexpr int b_rows() const {
+    if (pass == HopperPass::pixels) return columns * taps;
+    return taps > 1 ? 64 + taps - 1 : columns;
+  }
+  [[nodiscard]] constexpr int copied_bytes() const { return (a_rows() + b_rows()) * 128; }
+  /// Operands begin where the swizzle's pattern of 8 rows does.
+  [[nodiscard]] constexpr int stage_bytes() const { return ((a_rows() + 7) / 8 + (b_rows() + 7) / 8) * 1024; }
   /// Stages, 2 KiB a multiplying warp on the way out, and the barriers, in whole KiB.
   [[nodiscard]] constexpr int shared_bytes() const {
     return (stages * stage_bytes() + consumers * 8192 + stages * 16 + 1023) / 1024 * 1024;
@@ -30,61 +45,69 @@ struct HopperTile {
   [[nodiscard]] constexpr int launch_registers() const {
     return 65536 / (threads() * blocks_per_multiprocessor) / 8 * 8;
   }
-  [[nodiscard]] constexpr int producer_registers() const { return launch_registers() >= 128 ? 40 : 24; }
+  [[nodiscard]] constexpr int producer_registers() const { return launch_registers() > 128 ? 40 : 24; }
   [[nodiscard]] constexpr int consumer_registers() const {
     const int granted = (launch_registers() * (1 + consumers) - producer_registers()) / consumers / 8 * 8;
     return granted < 232 ? granted : 232;
   }
-  /// Whether the hardware can run it: 227 KiB of shared memory a block, 1 KiB of 228 reserved for each, and 40
+  /// Whether the hardware can run it: 227 KiB of shared memory a block, 1 KiB of 228 reserved for each, and 24
   /// registers beside the sums for addresses.
   [[nodiscard]] constexpr bool fits() const {
     return rows % (64 * consumers) == 0 && columns % 64 == 0 && columns <= 256 && rows <= 256 && stages >= 2 &&
+           (pass == HopperPass::pixels || taps == 1 || columns == 64 * taps) &&
            blocks_per_multiprocessor * (shared_bytes() + 1024) <= 228 * 1024 &&
-           accumulators() + 40 <= consumer_registers();
+           accumulators() + 24 <= consumer_registers();
   }
   constexpr bool operator==(const HopperTile&) const = default;
 };
 
+/// Tiles of the passes over pixels.
+inline constexpr HopperTile hopper_pixel_tiles[] = {
+    {HopperPass::pixels, 128, 256, 2, 4, 1},     // 0
+    {HopperPass::pixels, 256, 128, 2, 4, 1},     // 1
+    {HopperPass::pixels, 128, 128, 1, 3, 2},     // 2
+    {HopperPass::pixels, 256, 64, 2, 5, 1},      // 3
+    {HopperPass::pixels, 128, 64, 1, 4, 2},      // 4
+    {HopperPass::pixels, 192, 128, 3, 5, 1},     // 5
+    {HopperPass::pixels, 256, 64, 2, 3, 1, 3},   // 6
+    {HopperPass::pixels, 128, 64, 1, 2, 2, 3},   // 7
+    {HopperPass::pixels, 256, 128, 2, 2, 1, 3},  // 8
+    {HopperPass::pixels, 128, 128, 2, 3, 1, 3},  // 9
+};
+
+/// Tiles of the pass over filters.
+inline constexpr HopperTile hopper_filter_tiles[] = {
+    {HopperPass::filters, 128, 256, 2, 4, 1},     // 0
+    {HopperPass::filters, 128, 192, 2, 5, 1},     // 1
+    {HopperPass::filters, 64, 192, 1, 3, 2},      // 2
+    {HopperPass::filters, 256, 192, 2, 3, 1},     // 3
+    {HopperPass::filters, 256, 128, 2, 4, 1},     // 4
+    {HopperPass::filters, 128, 192, 2, 8, 1, 3},  // 5
+    {HopperPass::filters, 64, 192, 1, 6, 2, 3},   // 6
+    {HopperPass::filters, 256, 192, 2, 5, 1, 3},  // 7
+};
+
 /// A tile as a type, for kernels: nvcc takes no value of class type as an argument of a kernel template.
-template <int Rows, int Columns, int Consumers, int Stages, int BlocksPerMultiprocessor>
+template <HopperPass Pass, int Rows, int Columns, int Consumers, int Stages, int BlocksPerMultiprocessor, int Taps>
 struct HopperTileType {
-  static constexpr HopperTile tile{Rows, Columns, Consumers, Stages, BlocksPerMultiprocessor};
-  static constexpr int rows = Rows, columns = Columns, consumers = Consumers, stages = Stages;
+  static constexpr HopperTile tile{Pass, Rows, Columns, Consumers, Stages, BlocksPerMultiprocessor, Taps};
+  static constexpr HopperPass pass = Pass;
+  static constexpr int rows = Rows, columns = Columns, consumers = Consumers, stages = Stages, taps = Taps;
   static constexpr int blocks_per_multiprocessor = BlocksPerMultiprocessor;
   static constexpr int threads = tile.threads();
   static constexpr int rows_per_consumer = tile.rows_per_consumer();
   static constexpr int row_blocks = tile.row_blocks();
-  static constexpr int stage_bytes = tile.stage_bytes();
+  static constexpr int a_rows = tile.a_rows(), b_rows = tile.b_rows();
+  static constexpr int copied_bytes = tile.copied_bytes();
   static constexpr int shared_bytes = tile.shared_bytes();
   static constexpr int producer_registers = tile.producer_registers();
   static constexpr int consumer_registers = tile.consumer_registers();
 };
 
-/// Tiles of the passes over pixels.
-inline constexpr HopperTile hopper_pixel_tiles[] = {
-    {.rows = 128, .columns = 256, .consumers = 2, .stages = 4, .blocks_per_multiprocessor = 1},
-    {.rows = 256, .columns = 128, .consumers = 2, .stages = 4, .blocks_per_multiprocessor = 1},
-    {.rows = 128, .columns = 128, .consumers = 1, .stages = 3, .blocks_per_multiprocessor = 2},
-    {.rows = 256, .columns = 64, .consumers = 2, .stages = 5, .blocks_per_multiprocessor = 1},
-    {.rows = 128, .columns = 64, .consumers = 1, .stages = 4, .blocks_per_multiprocessor = 2},
-};
-
-/// Tiles of the pass over filters.
-inline constexpr HopperTile hopper_filter_tiles[] = {
-    {.rows = 128, .columns = 256, .consumers = 2, .stages = 4, .blocks_per_multiprocessor = 1},
-    {.rows = 128, .columns = 192, .consumers = 2, .stages = 5, .blocks_per_multiprocessor = 1},
-    {.rows = 64, .columns = 192, .consumers = 1, .stages = 3, .blocks_per_multiprocessor = 2},
-};
-
-template <std::size_t I>
-using HopperPixelTile =
-    HopperTileType<hopper_pixel_tiles[I].rows, hopper_pixel_tiles[I].columns, hopper_pixel_tiles[I].consumers,
-                   hopper_pixel_tiles[I].stages, hopper_pixel_tiles[I].blocks_per_multiprocessor>;
-
-template <std::size_t I>
-using HopperFilterTile =
-    HopperTileType<hopper_filter_tiles[I].rows, hopper_filter_tiles[I].columns, hopper_filter_tiles[I].consumers,
-                   hopper_filter_tiles[I].stages, hopper_filter_tiles[I].blocks_per_multiprocessor>;
+/// Entry I of a table as a type.
+template <const auto& Table, std::size_t I>
+using HopperTileAt = HopperTileType<Table[I].pass, Table[I].rows, Table[I].columns, Table[I].consumers, Table[I].stages,
+                                    Table[I].blocks_per_multiprocessor, Table[I].taps>;
 
 template <std::size_t Count>
 [[nodiscard]] constexpr bool all_fit(const HopperTile (&tiles)[Count]) {

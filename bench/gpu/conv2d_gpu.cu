@@ -234,21 +234,27 @@ bool report(const Layer& layer, const Conv2dProblem& p, Pass pass, const Result&
   return r.error < 1e-2;
 }
 
-/// Times every tile of a pass, for the cost model.
+/// TFLOP/s of every tile of a pass, for the cost model; of the filter gradient with three numbers of ranges.
 void report_tiles(const Layer& layer, const Conv2dProblem& p, Pass pass, Bench& bench, int multiprocessors) {
-  const bool filters = pass == Pass::backward_weight;
-  const HopperPlan plan = filters ? plan_filters(p, multiprocessors)
-                          : pass == Pass::backward_input
-                              ? plan_pixels(p.out_pixels(), p.in_channels, p.out_channels, p.taps(), multiprocessors)
-                              : plan_pixels(p.out_pixels(), p.out_channels, p.in_channels, p.taps(), multiprocessors);
-  std::printf("  %-9s b%-4d %-16s plan %d/%d:", layer.name, p.images, pass_names[int(pass)], plan.tile, plan.splits);
-  const int count = int(filters ? std::size(hopper_filter_tiles) : std::size(hopper_pixel_tiles));
-  for (int tile = 0; tile < count; ++tile)
-    for (const int splits :
-         filters ? std::vector<int>{plan.splits, std::max(1, plan.splits / 2), plan.splits * 2} : std::vector<int>{1}) {
-      if (splits > 64) continue;
-      std::printf(" %d/%d %.0f", tile, splits, p.operations() / bench.time_tile(pass, tile, splits) * 1e-9);
+  std::printf("  %-9s b%-4d %-16s", layer.name, p.images, pass_names[int(pass)]);
+  const auto rate = [&](int tile, int splits) { return p.operations() / bench.time_tile(pass, tile, splits) * 1e-9; };
+  if (pass == Pass::backward_weight) {
+    std::printf("plan %d:", plan_filters(p, multiprocessors).tile);
+    for (int tile = 0; tile < int(std::size(hopper_filter_tiles)); ++tile) {
+      if (!filters_take(p, hopper_filter_tiles[tile])) continue;
+      const int splits = plan_filters(p, multiprocessors, tile).splits;
+      for (const int s : {std::max(1, splits / 2), splits, std::min(64, splits * 2)})
+        std::printf(" %d/%d %.0f", tile, s, rate(tile, s));
     }
+  } else {
+    const int out = pass == Pass::forward ? p.out_channels : p.in_channels;
+    PixelProduct product = forward_product(p);
+    product.terms = p.in_channels + p.out_channels - out;
+    product.channels = out;
+    std::printf("plan %d:", plan_pixels(product, multiprocessors).tile);
+    for (int tile = 0; tile < int(std::size(hopper_pixel_tiles)); ++tile)
+      if (product.takes(hopper_pixel_tiles[tile])) std::printf(" %d %.0f", tile, rate(tile, 0));
+  }
   std::printf("\n");
   std::fflush(stdout);
 }

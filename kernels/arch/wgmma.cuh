@@ -18,7 +18,8 @@ enum class Order : int { k_major = 0, mn_major = 1 };
 #if FUSIFORM_HAS_SM90A
 
 /// Describes an operand that lies in shared memory in rows of 64 bf16 with the 128-byte swizzle, as TMA writes them.
-/// `start` is the shared address of its first element, in a pattern that begins at a multiple of 1024 bytes.
+/// `start` is the shared address of its first element, a multiple of 16 bytes in a pattern that begins at a multiple of
+/// 1024 bytes: the swizzle goes by addresses, so an operand may begin at any row of the pattern.
 /// k_major: a row is one index of the result and 64 of the sum; rows are contiguous, and the next 16 of the sum begin
 /// 32 bytes on. `column_blocks` is not used.
 /// mn_major: a row is one index of the sum and 64 of the result, the next 16 of the sum begin 2048 bytes on, and the

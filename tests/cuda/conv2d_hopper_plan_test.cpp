@@ -19,7 +19,7 @@ constexpr Conv2dProblem vgg(int images, int size, int in, int out) {
 }
 
 constexpr HopperTile forward_tile(const Conv2dProblem& p) {
-  return hopper_pixel_tiles[plan_pixels(p.out_pixels(), p.out_channels, p.in_channels, p.taps(), 132).tile];
+  return hopper_pixel_tiles[plan_pixels(forward_product(p), 132).tile];
 }
 
 /// Part of the tensor cores' rate that the model expects.
@@ -32,9 +32,9 @@ constexpr double efficiency(const Conv2dProblem& p, const HopperPlan& plan) {
 TEST_CASE("Every Hopper tile fits into a multiprocessor", "[hopper]") {
   for (const HopperTile& tile : hopper_pixel_tiles) CHECK(tile.fits());
   for (const HopperTile& tile : hopper_filter_tiles) CHECK(tile.fits());
-  CHECK_FALSE(HopperTile{128, 256, 2, 5, 1}.fits());  // shared memory
-  CHECK_FALSE(HopperTile{256, 256, 2, 3, 1}.fits());  // registers
-  CHECK_FALSE(HopperTile{64, 128, 2, 3, 1}.fits());   // 32 rows a consumer
+  CHECK_FALSE(HopperTile{HopperPass::pixels, 128, 256, 2, 5, 1}.fits());  // shared memory
+  CHECK_FALSE(HopperTile{HopperPass::pixels, 256, 256, 2, 3, 1}.fits());  // registers
+  CHECK_FALSE(HopperTile{HopperPass::pixels, 64, 128, 2, 3, 1}.fits());   // 32 rows a consumer
 }
 
 TEST_CASE("Registers that setmaxnreg hands out do not exceed those of the launch", "[hopper]") {
@@ -60,10 +60,8 @@ TEST_CASE("The plan of the filter gradient fills the device", "[hopper]") {
     const HopperPlan plan = plan_filters(p, 132);
     INFO("in " << p.in_channels << " out " << p.out_channels << " splits " << plan.splits);
     const HopperTile& tile = hopper_filter_tiles[plan.tile];
-    const auto items = pieces(p.out_channels, tile.rows) *
-                       pieces(p.taps() * pieces(p.in_channels, 64), tile.columns / 64) * plan.splits;
-    const auto slots = 132 * tile.blocks_per_multiprocessor;
-    CHECK(double(items) / double(pieces(items, slots) * slots) > 0.85);
+    const auto items = pieces(p.out_channels, tile.rows) * filter_column_tiles(p, tile) * plan.splits;
+    CHECK(double(items) / double(pieces(items, 132) * 132) > 0.85);
     CHECK(plan.splits <= pieces(p.out_pixels(), 64));
   }
 }
@@ -74,7 +72,7 @@ TEST_CASE("A plan never claims more than the tensor cores can do", "[hopper]") {
       for (const int channels : {8, 72, 512}) {
         const Conv2dProblem p = vgg(images, size, channels, channels);
         CHECK(efficiency(p, plan_filters(p, 132)) <= 1.0);
-        CHECK(efficiency(p, plan_pixels(p.out_pixels(), channels, channels, 9, 132)) <= 1.0);
+        CHECK(efficiency(p, plan_pixels(forward_product(p), 132)) <= 1.0);
         CHECK(plan_filters(p, 132).splits >= 1);
       }
 }
