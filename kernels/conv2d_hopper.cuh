@@ -3,6 +3,8 @@
 /// (out, kernel_h, kernel_w, in), sums in float. Channels in multiples of 8, pointers at multiples of 16 bytes.
 /// The same call gives the same bits on every device with as many multiprocessors.
 
+#include <limits>
+
 #include "channel_sums.cuh"
 #include "conv2d_hopper_filters.cuh"
 #include "conv2d_hopper_maps.cuh"
@@ -59,25 +61,32 @@ inline void add_parts(const float* parts, int part_count, std::int64_t count, fl
 
 /// Runs the product of one walk over `image` and `filters`.
 template <arch::Order Filters>
-void run_pixels(PixelWalk walk, ImageSource image, const FilterSource& filters, const PixelStore& store,
-                const HopperRun& run) {
+void run_pixels(PixelWalk walk, ImageSource image, const FilterSource& filters, const ImageTarget& target,
+                const Conv2dEpilogue& epilogue, const HopperRun& run) {
   const PixelProduct product{std::int64_t(walk.images) * walk.height,
                              walk.width,
-                             store.channels,
+                             target.channels,
                              walk.terms,
                              walk.tap_rows,
                              walk.tap_columns,
                              walk.column_step};
   const bool chosen = run.tile >= 0 && product.takes(hopper_pixel_tiles[run.tile]);
-  with_tile<hopper_pixel_tiles>(
-      chosen ? run.tile : plan_pixels(product, run.multiprocessors).tile, [&]<class Tile>(Tile) {
-        walk.width = image.columns = store.columns + Tile::taps - 1;
-        walk.pixel_tiles = int(pieces(product.grid_pixels(Tile::tile), Tile::rows));
-        walk.column_tiles = int(pieces(store.channels, Tile::columns));
-        launch(conv2d_hopper_pixels<Tile, Filters>, persistent_shape<Tile>(walk.tiles(), run),
-               image_map(image, Tile::a_rows),
-               filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64), walk, store);
-      });
+  with_tile<hopper_pixel_tiles>(chosen ? run.tile : plan_pixels(product, run.multiprocessors).tile, [&]<class Tile>(
+                                                                                                        Tile) {
+    walk.width = image.columns = target.columns + Tile::taps - 1;
+    walk.pixel_tiles = int(pieces(product.grid_pixels(Tile::tile), Tile::rows));
+    walk.column_tiles = int(pieces(target.channels, Tile::columns));
+    const bool flat = Tile::taps == 1 && target.whole();
+    const PixelStore store{.channels = target.channels,
+                           .height = flat ? 1 : walk.height,
+                           .width = flat ? std::numeric_limits<int>::max() : walk.width,
+                           .bias = epilogue.bias,
+                           .factor = epilogue.factor,
+                           .relu = epilogue.relu};
+    launch(conv2d_hopper_pixels<Tile, Filters>, persistent_shape<Tile>(walk.tiles(), run),
+           image_map(image, Tile::a_rows), filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64),
+           result_map(target, flat), walk, store);
+  });
 }
 
 /// Gradient of the pixels whose row and column have the given remainders by the stride: a convolution of the output
@@ -101,18 +110,16 @@ inline void run_backward_input_phase(const Conv2dProblem& p, const arch::bf16* d
                        .terms = p.out_channels,
                        .pixel_tiles = 0,
                        .column_tiles = 0};
-  const PixelStore store{.data = dx,
-                         .height = p.height,
-                         .width = p.width,
-                         .channels = p.in_channels,
-                         .columns = columns.positions,
-                         .first_row = phase_row,
-                         .first_column = phase_column,
-                         .row_step = p.stride,
-                         .column_step = p.stride,
-                         .bias = nullptr,
-                         .factor = nullptr,
-                         .relu = false};
+  const ImageTarget target{.data = dx,
+                           .images = p.images,
+                           .height = p.height,
+                           .width = p.width,
+                           .channels = p.in_channels,
+                           .first_row = phase_row,
+                           .first_column = phase_column,
+                           .rows = rows.positions,
+                           .columns = columns.positions,
+                           .step = p.stride};
   const ImageSource source{.data = dy,
                            .images = p.images,
                            .height = p.out_height(),
@@ -123,7 +130,7 @@ inline void run_backward_input_phase(const Conv2dProblem& p, const arch::bf16* d
                            .rows = rows.positions,
                            .columns = columns.positions,
                            .step = 1};
-  run_pixels<arch::Order::mn_major>(walk, source, {weight, p.out_channels, p.taps(), p.in_channels}, store, run);
+  run_pixels<arch::Order::mn_major>(walk, source, {weight, p.out_channels, p.taps(), p.in_channels}, target, {}, run);
 }
 
 }  // namespace detail
@@ -147,20 +154,18 @@ inline void conv2d_forward_hopper(const Conv2dProblem& p, const arch::bf16* x, c
                        .terms = p.in_channels,
                        .pixel_tiles = 0,
                        .column_tiles = 0};
-  const PixelStore store{.data = y,
-                         .height = p.out_height(),
-                         .width = p.out_width(),
-                         .channels = p.out_channels,
-                         .columns = p.out_width(),
-                         .first_row = 0,
-                         .first_column = 0,
-                         .row_step = 1,
-                         .column_step = 1,
-                         .bias = epilogue.bias,
-                         .factor = epilogue.factor,
-                         .relu = epilogue.relu};
+  const ImageTarget target{.data = y,
+                           .images = p.images,
+                           .height = p.out_height(),
+                           .width = p.out_width(),
+                           .channels = p.out_channels,
+                           .first_row = 0,
+                           .first_column = 0,
+                           .rows = p.out_height(),
+                           .columns = p.out_width(),
+                           .step = 1};
   detail::run_pixels<arch::Order::k_major>(walk, forward_source(p, x),
-                                           {weight, p.out_channels, p.taps(), p.in_channels}, store, run);
+                                           {weight, p.out_channels, p.taps(), p.in_channels}, target, epilogue, run);
 }
 
 /// dx = gradient of the loss by x, from dy, that by y. A stride above 1 takes stride^2 launches.

@@ -71,7 +71,8 @@ __device__ void copy_pixel_tile(HopperShared<Tile>& shared, RingPosition<Tile::s
 template <class Tile, arch::Order Filters>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor)
     conv2d_hopper_pixels(const __grid_constant__ arch::TensorMap image, const __grid_constant__ arch::TensorMap filters,
-                         const __grid_constant__ PixelWalk walk, const __grid_constant__ PixelStore store) {
+                         const __grid_constant__ arch::TensorMap result, const __grid_constant__ PixelWalk walk,
+                         const __grid_constant__ PixelStore store) {
 #if FUSIFORM_HAS_SM90A
   auto& shared = *static_cast<HopperShared<Tile>*>(arch::dynamic_shared_memory());
   prepare_ring<Tile>(shared);
@@ -85,14 +86,16 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
   } else {
     arch::acquire_registers<Tile::consumer_registers>();
     const int consumer = int(threadIdx.x) / 128 - 1, steps = walk.steps(Tile::taps);
+    unsigned turn = 0;
     HopperSums<Tile> sums;
     for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x)) {
       if (steps == 0) clear_sums<Tile>(sums);
       multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer);
-      store_pixels<Tile>(sums, shared.outgoing[threadIdx.x / 32 - 4], store, walk,
+      store_pixels<Tile>(sums, shared, turn, result, store,
                          tile / walk.column_tiles * Tile::rows + consumer * Tile::rows_per_consumer,
                          tile % walk.column_tiles * Tile::columns);
     }
+    if (threadIdx.x % 128 == 0) arch::tma_store_wait_read<0>();  // shared memory must outlive its copies
   }
 #endif
 }

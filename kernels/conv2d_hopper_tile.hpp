@@ -21,6 +21,7 @@ struct HopperTile {
   int stages;
   int blocks_per_multiprocessor;
   int taps = 1;
+  int outgoing = 2;  ///< blocks of 64 x 64 results that a consumer may have on their way out
 
   [[nodiscard]] constexpr int threads() const { return 128 * (1 + consumers); }
   [[nodiscard]] constexpr int rows_per_consumer() const { return rows / consumers; }
@@ -37,9 +38,11 @@ struct HopperTile {
   [[nodiscard]] constexpr int copied_bytes() const { return (a_rows() + b_rows()) * 128; }
   /// Operands begin where the swizzle's pattern of 8 rows does.
   [[nodiscard]] constexpr int stage_bytes() const { return ((a_rows() + 7) / 8 + (b_rows() + 7) / 8) * 1024; }
-  /// Stages, 2 KiB a multiplying warp on the way out, and the barriers, in whole KiB.
+  /// Blocks of 8 KiB on the way out; the pass over filters writes its sums from registers.
+  [[nodiscard]] constexpr int outgoing_blocks() const { return pass == HopperPass::pixels ? consumers * outgoing : 0; }
+  /// Stages, results on their way out and the barriers, in whole KiB.
   [[nodiscard]] constexpr int shared_bytes() const {
-    return (stages * stage_bytes() + consumers * 8192 + stages * 16 + 1023) / 1024 * 1024;
+    return (stages * stage_bytes() + outgoing_blocks() * 8192 + stages * 16 + 1023) / 1024 * 1024;
   }
   /// Registers a thread gets at launch; setmaxnreg then moves them from the copying to the multiplying warps.
   [[nodiscard]] constexpr int launch_registers() const {
@@ -63,16 +66,16 @@ struct HopperTile {
 
 /// Tiles of the passes over pixels.
 inline constexpr HopperTile hopper_pixel_tiles[] = {
-    {HopperPass::pixels, 128, 256, 2, 4, 1},     // 0
-    {HopperPass::pixels, 256, 128, 2, 4, 1},     // 1
-    {HopperPass::pixels, 128, 128, 1, 3, 2},     // 2
-    {HopperPass::pixels, 256, 64, 2, 5, 1},      // 3
-    {HopperPass::pixels, 128, 64, 1, 4, 2},      // 4
-    {HopperPass::pixels, 192, 128, 3, 5, 1},     // 5
-    {HopperPass::pixels, 256, 64, 2, 3, 1, 3},   // 6
-    {HopperPass::pixels, 128, 64, 1, 2, 2, 3},   // 7
-    {HopperPass::pixels, 256, 128, 2, 2, 1, 3},  // 8
-    {HopperPass::pixels, 128, 128, 2, 3, 1, 3},  // 9
+    {HopperPass::pixels, 128, 256, 2, 4, 1},        // 0
+    {HopperPass::pixels, 256, 128, 2, 4, 1},        // 1
+    {HopperPass::pixels, 128, 128, 1, 3, 2},        // 2
+    {HopperPass::pixels, 256, 64, 2, 4, 1},         // 3
+    {HopperPass::pixels, 128, 64, 1, 4, 2},         // 4
+    {HopperPass::pixels, 192, 128, 3, 4, 1},        // 5
+    {HopperPass::pixels, 256, 64, 2, 3, 1, 3},      // 6
+    {HopperPass::pixels, 128, 64, 1, 2, 2, 3},      // 7
+    {HopperPass::pixels, 256, 128, 2, 2, 1, 3},     // 8
+    {HopperPass::pixels, 128, 128, 2, 3, 1, 3, 1},  // 9
 };
 
 /// Tiles of the pass over filters.
@@ -88,11 +91,13 @@ inline constexpr HopperTile hopper_filter_tiles[] = {
 };
 
 /// A tile as a type, for kernels: nvcc takes no value of class type as an argument of a kernel template.
-template <HopperPass Pass, int Rows, int Columns, int Consumers, int Stages, int BlocksPerMultiprocessor, int Taps>
+template <HopperPass Pass, int Rows, int Columns, int Consumers, int Stages, int BlocksPerMultiprocessor, int Taps,
+          int Outgoing>
 struct HopperTileType {
-  static constexpr HopperTile tile{Pass, Rows, Columns, Consumers, Stages, BlocksPerMultiprocessor, Taps};
+  static constexpr HopperTile tile{Pass, Rows, Columns, Consumers, Stages, BlocksPerMultiprocessor, Taps, Outgoing};
   static constexpr HopperPass pass = Pass;
   static constexpr int rows = Rows, columns = Columns, consumers = Consumers, stages = Stages, taps = Taps;
+  static constexpr int outgoing = Outgoing, outgoing_blocks = tile.outgoing_blocks();
   static constexpr int blocks_per_multiprocessor = BlocksPerMultiprocessor;
   static constexpr int threads = tile.threads();
   static constexpr int rows_per_consumer = tile.rows_per_consumer();
@@ -107,7 +112,7 @@ struct HopperTileType {
 /// Entry I of a table as a type.
 template <const auto& Table, std::size_t I>
 using HopperTileAt = HopperTileType<Table[I].pass, Table[I].rows, Table[I].columns, Table[I].consumers, Table[I].stages,
-                                    Table[I].blocks_per_multiprocessor, Table[I].taps>;
+                                    Table[I].blocks_per_multiprocessor, Table[I].taps, Table[I].outgoing>;
 
 template <std::size_t Count>
 [[nodiscard]] constexpr bool all_fit(const HopperTile (&tiles)[Count]) {

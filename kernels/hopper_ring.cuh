@@ -23,7 +23,15 @@ struct RingPosition {
   }
 };
 
-/// Shared memory of a block: `stages` pairs of operands, 2 KiB a multiplying warp for the way out, the barriers.
+/// Blocks of 64 rows of 128 bytes.
+template <int Blocks>
+struct HopperResults {
+  alignas(1024) std::uint32_t block[Blocks][2048];
+};
+template <>
+struct HopperResults<0> {};
+
+/// Shared memory of a block: `stages` pairs of operands, results on their way out, the barriers.
 /// An operand is laid out in rows of 64 bf16 with the 128-byte swizzle; one row is one tile row (k_major) or one of 64
 /// terms of a block of 64 tile rows (mn_major): the same number of bytes in both orders.
 /// Where taps share a window, tap t of a row of the filter begins t rows on.
@@ -34,7 +42,7 @@ struct alignas(1024) HopperShared {
     alignas(1024) arch::bf16 b[(Tile::b_rows + 7) / 8 * 512];
   };
   Stage stage[Tile::stages];
-  alignas(128) std::uint32_t outgoing[Tile::consumers * 4][512];
+  HopperResults<Tile::outgoing_blocks> outgoing;
   std::uint64_t full[Tile::stages];   ///< completed by the copies of a stage
   std::uint64_t empty[Tile::stages];  ///< completed by one arrival of every multiplying warp
 };
