@@ -93,9 +93,8 @@ struct GridPlace {
 };
 
 template <class Tile>
-__device__ void copy_filter_item(HopperShared<Tile>& shared, RingPosition<Tile::stages>& at,
-                                 const arch::TensorMap& gradient, const arch::TensorMap& image, const FilterWalk& walk,
-                                 const FilterItem& item) {
+__device__ void copy_filter_item(HopperShared<Tile>& shared, HopperPosition<Tile>& at, const arch::TensorMap& gradient,
+                                 const arch::TensorMap& image, const FilterWalk& walk, const FilterItem& item) {
   constexpr int boxes = Tile::taps > 1 ? 1 : Tile::columns / 64;
   int channel[boxes];
   std::uint16_t tap_row[boxes], tap_column[boxes];
@@ -108,17 +107,17 @@ __device__ void copy_filter_item(HopperShared<Tile>& shared, RingPosition<Tile::
   }
   GridPlace place(walk, item.begin);
   for (int step = item.begin; step < item.end; ++step, place.advance(walk)) {
-    auto& stage = open_stage<Tile>(shared, at);
-    std::uint64_t* full = &shared.full[at.stage];
+    std::uint64_t* full = open_stage(shared.stages, at.stage, Tile::a_rows + Tile::b_rows);
+    arch::bf16 *a = shared.a.data[at.stage.stage], *b = shared.b.data[at.stage.stage];
 #pragma unroll
     for (int i = 0; i < Tile::rows / 64; ++i)
-      arch::tma_load_im2col(stage.a + i * 4096, &gradient, full, item.row + i * 64, place.column, place.row,
-                            place.image, 0, 0);
+      arch::tma_load_im2col(a + i * 4096, &gradient, full, item.row + i * 64, place.column, place.row, place.image, 0,
+                            0);
     const int y = walk.first_row + place.row * walk.row_step, x = walk.first_column + place.column * walk.column_step;
 #pragma unroll
     for (int i = 0; i < boxes; ++i)
-      arch::tma_load_im2col(stage.b + i * 4096, &image, full, channel[i], x, y, place.image, tap_column[i], tap_row[i]);
-    at.advance();
+      arch::tma_load_im2col(b + i * 4096, &image, full, channel[i], x, y, place.image, tap_column[i], tap_row[i]);
+    at.stage.advance();
   }
 }
 
@@ -155,8 +154,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
                           const __grid_constant__ arch::TensorMap image, const __grid_constant__ FilterWalk walk) {
 #if FUSIFORM_HAS_SM90A
   auto& shared = *static_cast<HopperShared<Tile>*>(arch::dynamic_shared_memory());
-  prepare_ring<Tile>(shared);
-  RingPosition<Tile::stages> at;
+  prepare_rings<Tile>(shared);
+  HopperPosition<Tile> at;
   if (threadIdx.x < 128) {
     arch::release_registers<Tile::producer_registers>();
     if (threadIdx.x != 0) return;

@@ -43,24 +43,31 @@ __device__ void load_filters(arch::bf16* b, const arch::TensorMap& filters, std:
 }
 
 template <class Tile, arch::Order Filters>
-__device__ void copy_pixel_tile(HopperShared<Tile>& shared, RingPosition<Tile::stages>& at,
-                                const arch::TensorMap& image, const arch::TensorMap& filters, const PixelWalk& walk,
-                                int pixel, int column) {
+__device__ void copy_pixel_tile(HopperShared<Tile>& shared, HopperPosition<Tile>& at, const arch::TensorMap& image,
+                                const arch::TensorMap& filters, const PixelWalk& walk, int pixel, int column) {
   const int line = pixel / walk.width, n = line / walk.height;
   const int y = walk.first_row + line % walk.height * walk.row_step;
   const int x = walk.first_column + pixel % walk.width * walk.column_step;
   for (int a = 0; a < walk.tap_rows; ++a)
     for (int b = 0; b < walk.tap_columns; b += Tile::taps)
       for (int term = 0; term < walk.terms; term += 64) {
-        auto& stage = open_stage<Tile>(shared, at);
-        std::uint64_t* full = &shared.full[at.stage];
-        arch::tma_load_im2col(stage.a, &image, full, term, x, y, n, std::uint16_t(b), std::uint16_t(a));
-        const int tap = walk.first_tap + a * walk.tap_row_step + b * walk.tap_column_step;
+        if constexpr (Tile::windows > 0) {
+          std::uint64_t* full = open_stage(shared.windows, at.window, Tile::a_rows);
+          arch::tma_load_im2col(shared.window.data[at.window.stage], &image, full, term, x, y, n, std::uint16_t(b),
+                                std::uint16_t(a));
+          at.window.advance();
+        }
 #pragma unroll
-        for (int t = 0; t < Tile::taps; ++t)
-          load_filters<Tile, Filters>(stage.b + t * Tile::columns * 64, filters, full, column,
-                                      tap + t * walk.tap_column_step, term);
-        at.advance();
+        for (int t = 0; t < Tile::taps; ++t) {
+          constexpr int rows = (Tile::windows > 0 ? 0 : Tile::a_rows) + Tile::b_rows;
+          std::uint64_t* full = open_stage(shared.stages, at.stage, rows);
+          if constexpr (Tile::windows == 0)
+            arch::tma_load_im2col(shared.a.data[at.stage.stage], &image, full, term, x, y, n, std::uint16_t(b),
+                                  std::uint16_t(a));
+          load_filters<Tile, Filters>(shared.b.data[at.stage.stage], filters, full, column,
+                                      walk.first_tap + a * walk.tap_row_step + (b + t) * walk.tap_column_step, term);
+          at.stage.advance();
+        }
       }
 }
 
@@ -75,8 +82,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
                          const __grid_constant__ PixelStore store) {
 #if FUSIFORM_HAS_SM90A
   auto& shared = *static_cast<HopperShared<Tile>*>(arch::dynamic_shared_memory());
-  prepare_ring<Tile>(shared);
-  RingPosition<Tile::stages> at;
+  prepare_rings<Tile>(shared);
+  HopperPosition<Tile> at;
   if (threadIdx.x < 128) {
     arch::release_registers<Tile::producer_registers>();
     if (threadIdx.x != 0) return;
@@ -90,7 +97,10 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
     HopperSums<Tile> sums;
     for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x)) {
       if (steps == 0) clear_sums<Tile>(sums);
-      multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer);
+      if constexpr (Tile::windows > 0)
+        multiply_windows<Tile, Filters>(sums, shared, at, steps, consumer);
+      else
+        multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer);
       store_pixels<Tile>(sums, shared, turn, result, store,
                          tile / walk.column_tiles * Tile::rows + consumer * Tile::rows_per_consumer,
                          tile % walk.column_tiles * Tile::columns);

@@ -69,10 +69,10 @@ struct PixelProduct {
 /// clock), of shared memory (128 bytes a clock; every product of 64 rows reads its rows and all columns, and the copies
 /// are written once), and of the second-level cache (about 48 bytes a clock and multiprocessor).
 [[nodiscard]] constexpr double stage_clocks(const HopperTile& tile) {
-  const int taps = tile.pass == HopperPass::pixels ? tile.taps : 1;
-  const double tensor = taps * tile.rows * tile.columns / 32.0;
-  const double shared = taps * tile.rows / 64.0 * (64 + tile.columns) + tile.copied_bytes() / 128.0;
-  const double copies = tile.copied_bytes() / 48.0;
+  const double bytes = 128.0 * (double(tile.a_rows()) / (tile.windows > 0 ? tile.taps : 1) + tile.b_rows());
+  const double tensor = tile.rows * tile.columns / 32.0;
+  const double shared = tile.rows / 64.0 * (64 + tile.columns) + bytes / 128.0;
+  const double copies = bytes / 48.0;
   return std::max({tensor, shared, copies});
 }
 
@@ -94,7 +94,7 @@ struct PixelProduct {
     const HopperTile& tile = hopper_pixel_tiles[i];
     if (!p.takes(tile)) continue;
     const std::int64_t items = pieces(p.grid_pixels(tile), tile.rows) * pieces(p.channels, tile.columns);
-    const std::int64_t stages = std::int64_t(p.tap_rows) * (p.tap_columns / tile.taps) * pieces(p.terms, 64);
+    const std::int64_t stages = std::int64_t(p.tap_rows) * p.tap_columns * pieces(p.terms, 64);
     const double store = tile.rows * tile.columns / 8.0;
     const double clocks = item_clocks(tile, items, stages, 600 + store, multiprocessors);
     if (best.tile < 0 || clocks < best.clocks) best = {i, 1, clocks};

@@ -14,14 +14,16 @@ enum class HopperPass { pixels, filters };
 /// With `taps` above 1, as many neighbouring taps of a filter row read one window of the image, each one pixel further:
 /// the image is copied once for all of them. It needs kernels of that width and stride 1. The grid of pixels then has
 /// taps - 1 more columns than the result, so that a window never crosses a line; those are computed and dropped.
+/// In the passes over pixels the windows have a ring of their own, and a stage holds the filters of one tap.
 struct HopperTile {
   HopperPass pass;
   int rows, columns;
   int consumers;
   int stages;
   int blocks_per_multiprocessor;
-  int taps = 1;
   int outgoing = 2;  ///< blocks of 64 x 64 results that a consumer may have on their way out
+  int taps = 1;
+  int windows = 0;
 
   [[nodiscard]] constexpr int threads() const { return 128 * (1 + consumers); }
   [[nodiscard]] constexpr int rows_per_consumer() const { return rows / consumers; }
@@ -29,20 +31,22 @@ struct HopperTile {
   [[nodiscard]] constexpr int row_blocks() const { return rows_per_consumer() / 64; }
   /// Sums that one multiplying thread holds.
   [[nodiscard]] constexpr int accumulators() const { return row_blocks() * columns / 2; }
-  /// Rows of 128 bytes that a stage holds of each operand.
+  /// Rows of 128 bytes of each operand that a copy brings.
   [[nodiscard]] constexpr int a_rows() const { return pass == HopperPass::pixels ? rows + taps - 1 : rows; }
   [[nodiscard]] constexpr int b_rows() const {
-    if (pass == HopperPass::pixels) return columns * taps;
-    return taps > 1 ? 64 + taps - 1 : columns;
+    return pass == HopperPass::filters && taps > 1 ? 64 + taps - 1 : columns;
   }
-  [[nodiscard]] constexpr int copied_bytes() const { return (a_rows() + b_rows()) * 128; }
-  /// Operands begin where the swizzle's pattern of 8 rows does.
-  [[nodiscard]] constexpr int stage_bytes() const { return ((a_rows() + 7) / 8 + (b_rows() + 7) / 8) * 1024; }
+  /// Memory for operands begins where the swizzle's pattern of 8 rows does.
+  [[nodiscard]] static constexpr int operand_bytes(int operand_rows) { return (operand_rows + 7) / 8 * 1024; }
+  [[nodiscard]] constexpr int stage_bytes() const {
+    return (windows > 0 ? 0 : operand_bytes(a_rows())) + operand_bytes(b_rows());
+  }
   /// Blocks of 8 KiB on the way out; the pass over filters writes its sums from registers.
   [[nodiscard]] constexpr int outgoing_blocks() const { return pass == HopperPass::pixels ? consumers * outgoing : 0; }
   /// Stages, results on their way out and the barriers, in whole KiB.
   [[nodiscard]] constexpr int shared_bytes() const {
-    return (stages * stage_bytes() + outgoing_blocks() * 8192 + stages * 16 + 1023) / 1024 * 1024;
+    const int operands = stages * stage_bytes() + windows * operand_bytes(a_rows());
+    return (operands + outgoing_blocks() * 8192 + (stages + windows) * 16 + 1023) / 1024 * 1024;
   }
   /// Registers a thread gets at launch; setmaxnreg then moves them from the copying to the multiplying warps.
   [[nodiscard]] constexpr int launch_registers() const {
@@ -57,7 +61,8 @@ struct HopperTile {
   /// registers beside the sums for addresses.
   [[nodiscard]] constexpr bool fits() const {
     return rows % (64 * consumers) == 0 && columns % 64 == 0 && columns <= 256 && rows <= 256 && stages >= 2 &&
-           (pass == HopperPass::pixels || taps == 1 || columns == 64 * taps) &&
+           (pass == HopperPass::pixels ? (windows >= 2) == (taps > 1) && outgoing >= 1
+                                       : windows == 0 && (taps == 1 || columns == 64 * taps)) &&
            blocks_per_multiprocessor * (shared_bytes() + 1024) <= 228 * 1024 &&
            accumulators() + 24 <= consumer_registers();
   }
@@ -66,44 +71,48 @@ struct HopperTile {
 
 /// Tiles of the passes over pixels.
 inline constexpr HopperTile hopper_pixel_tiles[] = {
-    {HopperPass::pixels, 128, 256, 2, 4, 1},        // 0
-    {HopperPass::pixels, 256, 128, 2, 4, 1},        // 1
-    {HopperPass::pixels, 128, 128, 1, 3, 2},        // 2
-    {HopperPass::pixels, 256, 64, 2, 4, 1},         // 3
-    {HopperPass::pixels, 128, 64, 1, 4, 2},         // 4
-    {HopperPass::pixels, 192, 128, 3, 4, 1},        // 5
-    {HopperPass::pixels, 256, 64, 2, 3, 1, 3},      // 6
-    {HopperPass::pixels, 128, 64, 1, 2, 2, 3},      // 7
-    {HopperPass::pixels, 256, 128, 2, 2, 1, 3},     // 8
-    {HopperPass::pixels, 128, 128, 2, 3, 1, 3, 1},  // 9
+    {HopperPass::pixels, 128, 256, 2, 4, 1},           // 0
+    {HopperPass::pixels, 256, 128, 2, 4, 1},           // 1
+    {HopperPass::pixels, 128, 128, 1, 3, 2},           // 2
+    {HopperPass::pixels, 256, 64, 2, 4, 1},            // 3
+    {HopperPass::pixels, 128, 64, 1, 4, 2},            // 4
+    {HopperPass::pixels, 192, 128, 3, 4, 1},           // 5
+    {HopperPass::pixels, 128, 256, 2, 4, 1, 2, 3, 3},  // 6
+    {HopperPass::pixels, 256, 128, 2, 6, 1, 2, 3, 2},  // 7
+    {HopperPass::pixels, 192, 128, 3, 6, 1, 2, 3, 3},  // 8
+    {HopperPass::pixels, 256, 64, 2, 8, 1, 2, 3, 3},   // 9
+    {HopperPass::pixels, 128, 64, 1, 6, 2, 2, 3, 2},   // 10
+    {HopperPass::pixels, 128, 128, 1, 4, 2, 1, 3, 2},  // 11
+    {HopperPass::pixels, 192, 64, 3, 8, 1, 2, 3, 3},   // 12
 };
 
 /// Tiles of the pass over filters.
 inline constexpr HopperTile hopper_filter_tiles[] = {
-    {HopperPass::filters, 128, 256, 2, 4, 1},     // 0
-    {HopperPass::filters, 128, 192, 2, 5, 1},     // 1
-    {HopperPass::filters, 64, 192, 1, 3, 2},      // 2
-    {HopperPass::filters, 256, 192, 2, 3, 1},     // 3
-    {HopperPass::filters, 256, 128, 2, 4, 1},     // 4
-    {HopperPass::filters, 128, 192, 2, 8, 1, 3},  // 5
-    {HopperPass::filters, 64, 192, 1, 6, 2, 3},   // 6
-    {HopperPass::filters, 256, 192, 2, 5, 1, 3},  // 7
+    {HopperPass::filters, 128, 256, 2, 4, 1},        // 0
+    {HopperPass::filters, 128, 192, 2, 5, 1},        // 1
+    {HopperPass::filters, 64, 192, 1, 3, 2},         // 2
+    {HopperPass::filters, 256, 192, 2, 3, 1},        // 3
+    {HopperPass::filters, 256, 128, 2, 4, 1},        // 4
+    {HopperPass::filters, 128, 192, 2, 8, 1, 0, 3},  // 5
+    {HopperPass::filters, 64, 192, 1, 6, 2, 0, 3},   // 6
+    {HopperPass::filters, 256, 192, 2, 5, 1, 0, 3},  // 7
 };
 
 /// A tile as a type, for kernels: nvcc takes no value of class type as an argument of a kernel template.
-template <HopperPass Pass, int Rows, int Columns, int Consumers, int Stages, int BlocksPerMultiprocessor, int Taps,
-          int Outgoing>
+template <HopperPass Pass, int Rows, int Columns, int Consumers, int Stages, int BlocksPerMultiprocessor, int Outgoing,
+          int Taps, int Windows>
 struct HopperTileType {
-  static constexpr HopperTile tile{Pass, Rows, Columns, Consumers, Stages, BlocksPerMultiprocessor, Taps, Outgoing};
+  static constexpr HopperTile tile{Pass,     Rows, Columns, Consumers, Stages, BlocksPerMultiprocessor,
+                                   Outgoing, Taps, Windows};
   static constexpr HopperPass pass = Pass;
-  static constexpr int rows = Rows, columns = Columns, consumers = Consumers, stages = Stages, taps = Taps;
-  static constexpr int outgoing = Outgoing, outgoing_blocks = tile.outgoing_blocks();
+  static constexpr int rows = Rows, columns = Columns, consumers = Consumers, stages = Stages;
+  static constexpr int taps = Taps, windows = Windows, outgoing = Outgoing;
   static constexpr int blocks_per_multiprocessor = BlocksPerMultiprocessor;
   static constexpr int threads = tile.threads();
   static constexpr int rows_per_consumer = tile.rows_per_consumer();
   static constexpr int row_blocks = tile.row_blocks();
   static constexpr int a_rows = tile.a_rows(), b_rows = tile.b_rows();
-  static constexpr int copied_bytes = tile.copied_bytes();
+  static constexpr int outgoing_blocks = tile.outgoing_blocks();
   static constexpr int shared_bytes = tile.shared_bytes();
   static constexpr int producer_registers = tile.producer_registers();
   static constexpr int consumer_registers = tile.consumer_registers();
@@ -111,8 +120,9 @@ struct HopperTileType {
 
 /// Entry I of a table as a type.
 template <const auto& Table, std::size_t I>
-using HopperTileAt = HopperTileType<Table[I].pass, Table[I].rows, Table[I].columns, Table[I].consumers, Table[I].stages,
-                                    Table[I].blocks_per_multiprocessor, Table[I].taps, Table[I].outgoing>;
+using HopperTileAt =
+    HopperTileType<Table[I].pass, Table[I].rows, Table[I].columns, Table[I].consumers, Table[I].stages,
+                   Table[I].blocks_per_multiprocessor, Table[I].outgoing, Table[I].taps, Table[I].windows>;
 
 template <std::size_t Count>
 [[nodiscard]] constexpr bool all_fit(const HopperTile (&tiles)[Count]) {
