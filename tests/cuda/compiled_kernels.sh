@@ -1,0 +1,49 @@
+#!/bin/sh
+# What the compiler made of the Hopper kernels: the PTX must contain the instructions that they are built on, and no
+# kernel may take more registers than tests/cuda/register_budget.txt allows, or any local memory.
+# usage: compiled_kernels.sh <nvcc> <repository> [--update]     --update writes the budget file
+set -eu
+nvcc=$1
+cd "$2"
+budget=tests/cuda/register_budget.txt
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+"$nvcc" -std=c++20 -O3 -gencode=arch=compute_90a,code=sm_90a -Xptxas -v -I include -I . -cubin --keep --keep-dir "$folder" \
+  tests/cuda/conv2d_hopper_device.cu -o "$folder/kernels.cubin" 2>"$folder/log" || { cat "$folder/log"; exit 1; }
+
+status=0
+for instruction in wgmma.mma_async .im2col setmaxnreg mbarrier.try_wait; do
+  if ! grep -qF "$instruction" "$folder/conv2d_hopper_device.ptx"; then
+    echo "PTX for sm_90a has no $instruction"
+    status=1
+  fi
+done
+
+# One line a kernel: registers, bytes of stack and spills, name. The test's own kernels do not count.
+c++filt <"$folder/log" | awk '
+  /Compiling entry function/ { name = $0; sub(/^[^\047]*\047/, "", name); sub(/\047 for .*$/, "", name)
+                               sub(/\(fusiform::.*$|\(CUtensorMap.*$|\(float.*$/, "", name) }
+  /bytes stack frame/ { local = $1 + $5 + $9 }
+  /Used [0-9]+ registers/ { for (i = 1; i < NF; ++i) if ($i == "Used") registers = $(i + 1)
+                            if (name ~ /fusiform::kernels/) print registers, local, name }
+' | sort -k3 >"$folder/now"
+[ -s "$folder/now" ] || { echo "no kernel found in the compiler's report"; exit 1; }
+if [ "${3:-}" = --update ]; then
+  cp "$folder/now" "$budget"
+  exit $status
+fi
+
+awk '
+  { key = $0; sub(/^[0-9]+ [0-9]+ /, "", key) }
+  FNR == NR { registers[key] = $1; stack[key] = $2; next }
+  !(key in registers) { print "not in the budget: " $0; bad = 1; next }
+  $1 > registers[key] { print key ": " $1 " registers, the budget is " registers[key]; bad = 1 }
+  $2 > stack[key] { print key ": " $2 " bytes of local memory, the budget is " stack[key]; bad = 1 }
+  { seen[key] = 1 }
+  END {
+    for (key in registers) if (!(key in seen)) { print "in the budget but not compiled: " key; bad = 1 }
+    exit bad
+  }' "$budget" "$folder/now" || status=1
+[ $status -eq 0 ] || echo "if this is meant: sh tests/cuda/compiled_kernels.sh $nvcc . --update"
+exit $status

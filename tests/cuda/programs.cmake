@@ -1,0 +1,52 @@
+# Kernels under the emulator: always. On a GPU, and what only nvcc can tell: with a CUDA compiler.
+add_custom_target(cuda_programs)
+
+foreach(part cuda_emulation cuda)
+  add_test_program(${part} test_main)
+  target_compile_definitions(test_${part} PRIVATE FUSIFORM_EMULATE_CUDA)
+  # g++ notes that tensor maps, which are aligned to 64 bytes, are passed otherwise than by g++ 4.5, and does not know
+  # the device compiler's pragmas.
+  target_compile_options(test_${part} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi -Wno-unknown-pragmas>)
+  set_tests_properties(${part} PROPERTIES LABELS cuda)
+  add_dependencies(cuda_programs test_${part})
+endforeach()
+set(arch_goldens ${CMAKE_CURRENT_SOURCE_DIR}/goldens/cuda/arch.safetensors)
+if(EXISTS ${arch_goldens})
+  target_compile_definitions(test_cuda PRIVATE FUSIFORM_ARCH_GOLDENS="${arch_goldens}")
+endif()
+
+add_test(NAME cuda_asm_only_in_arch COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/asm_only_in_arch.sh ${PROJECT_SOURCE_DIR}/kernels)
+set_tests_properties(cuda_asm_only_in_arch PROPERTIES LABELS cuda)
+
+if(FUSIFORM_HAS_CUDA)
+  # What runs where there is no GPU of the right kind exits with 77: skipped.
+  function(add_device_program name architectures)
+    add_executable(${name} cuda/${name}.cu)
+    target_link_libraries(${name} PRIVATE fusiform_cuda ${ARGN} fusiform_cuda_headers)
+    target_compile_options(${name} PRIVATE ${FUSIFORM_CUDA_STRICT})
+    set_target_properties(${name} PROPERTIES CUDA_ARCHITECTURES "${architectures}")
+    add_dependencies(cuda_programs ${name})
+  endfunction()
+  function(add_gpu_test name)
+    add_test(NAME ${name} COMMAND ${name} ${ARGN})
+    set_tests_properties(${name} PROPERTIES LABELS gpu SKIP_RETURN_CODE 77 RUN_SERIAL ON)
+  endfunction()
+
+  add_device_program(arch_conformance "${CMAKE_CUDA_ARCHITECTURES}")
+  add_device_program(conv2d_hopper_device 90a-real)
+  add_device_program(device_code_device "${CMAKE_CUDA_ARCHITECTURES}")
+  add_gpu_test(conv2d_hopper_device)
+  add_gpu_test(device_code_device)
+
+  # The device is compared with what the emulator of this build does.
+  set(emulated ${CMAKE_CURRENT_BINARY_DIR}/arch_emulated.safetensors)
+  add_test(NAME cuda_write_emulated COMMAND test_cuda "[.write]")
+  set_tests_properties(cuda_write_emulated PROPERTIES LABELS cuda ENVIRONMENT FUSIFORM_ARCH_OUTPUTS=${emulated}
+                                                      FIXTURES_SETUP emulated)
+  add_gpu_test(arch_conformance ${emulated} ${CMAKE_CURRENT_BINARY_DIR}/arch_device.safetensors)
+  set_tests_properties(arch_conformance PROPERTIES FIXTURES_REQUIRED emulated)
+
+  add_test(NAME cuda_compiled_kernels
+           COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/compiled_kernels.sh ${CMAKE_CUDA_COMPILER} ${PROJECT_SOURCE_DIR})
+  set_tests_properties(cuda_compiled_kernels PROPERTIES LABELS cuda)
+endif()
