@@ -5,12 +5,12 @@
 
 #include <limits>
 
-#include "channel_sums.cuh"
 #include "conv2d_hopper_filters.cuh"
 #include "conv2d_hopper_maps.cuh"
 #include "conv2d_hopper_pixels.cuh"
 #include "conv2d_hopper_plan.hpp"
 #include "launch.cuh"
+#include "sum_parts.cuh"
 
 namespace fusiform::kernels {
 
@@ -50,13 +50,17 @@ LaunchShape persistent_shape(std::int64_t items, const HopperRun& run) {
 }
 
 inline void add_parts(const float* parts, int part_count, std::int64_t count, float* out, const HopperRun& run) {
-  const LaunchShape shape{
-      .grid = {unsigned(std::min<std::int64_t>(pieces(count, 256), run.multiprocessors * 16)), 1, 1},
-      .block = {256, 1, 1},
-      .shared_bytes = 0,
-      .stream = run.stream,
-      .what = run.what};
-  launch(sum_parts<>, shape, parts, part_count, count, out);
+  const bool many = part_count > 64;
+  const std::int64_t blocks = many ? pieces(count, 32) : std::min<std::int64_t>(pieces(count, 256), 16 * 132);
+  const LaunchShape shape{.grid = {unsigned(blocks), 1, 1},
+                          .block = {many ? 1024u : 256u, 1, 1},
+                          .shared_bytes = many ? 32 * 32 * sizeof(float) : 0,
+                          .stream = run.stream,
+                          .what = run.what};
+  if (many)
+    launch(sum_many_parts<>, shape, parts, part_count, int(count), out);
+  else
+    launch(sum_few_parts<>, shape, parts, part_count, count, out);
 }
 
 /// Runs the product of one walk over `image` and `filters`.
@@ -185,17 +189,27 @@ inline void conv2d_backward_input_hopper(const Conv2dProblem& p, const arch::bf1
   return plan;
 }
 
-/// Floats of scratch memory that conv2d_backward_weight_hopper needs with the same arguments.
-[[nodiscard]] inline std::int64_t backward_weight_scratch(const Conv2dProblem& p, const HopperRun& run = {}) {
-  const int splits = backward_weight_plan(p, run).splits;
-  return splits == 1 ? 0 : std::int64_t(splits) * p.out_channels * p.taps() * p.in_channels;
+/// Scratch memory of a filter gradient in floats: the sums of every range of pixels, and those of the bias.
+struct BackwardWeightScratch {
+  std::int64_t weights, bias;
+  int bias_parts;
+  [[nodiscard]] std::int64_t floats() const { return weights + bias; }
+};
+
+[[nodiscard]] inline BackwardWeightScratch backward_weight_scratch(const Conv2dProblem& p, const HopperRun& run = {}) {
+  const HopperPlan plan = backward_weight_plan(p, run);
+  const std::int64_t weights = std::int64_t(p.out_channels) * p.taps() * p.in_channels;
+  const int parts = plan.splits * int(filter_column_tiles(p, hopper_filter_tiles[plan.tile])) * 4;
+  return {plan.splits == 1 ? 0 : plan.splits * weights, std::int64_t(parts) * p.out_channels, parts};
 }
 
-/// dw = gradient of the loss by the filters, in float.
+/// dw = gradient of the loss by the filters and db = that by the bias, both in float; db may be nullptr. `scratch` has
+/// backward_weight_scratch(p, run).floats() elements.
 inline void conv2d_backward_weight_hopper(const Conv2dProblem& p, const arch::bf16* x, const arch::bf16* dy, float* dw,
-                                          float* scratch, const HopperRun& run = {}) {
-  check_hopper_problem("conv2d_backward_weight_hopper", p, {x, dy, dw, scratch});
+                                          float* db, float* scratch, const HopperRun& run = {}) {
+  check_hopper_problem("conv2d_backward_weight_hopper", p, {x, dy, dw, db, scratch});
   const HopperPlan plan = backward_weight_plan(p, run);
+  const BackwardWeightScratch parts = backward_weight_scratch(p, run);
   FilterWalk walk{.images = p.images,
                   .height = p.out_height(),
                   .width = p.out_width(),
@@ -210,7 +224,8 @@ inline void conv2d_backward_weight_hopper(const Conv2dProblem& p, const arch::bf
                   .row_tiles = 0,
                   .column_tiles = 0,
                   .splits = plan.splits,
-                  .parts = plan.splits == 1 ? dw : scratch};
+                  .parts = plan.splits == 1 ? dw : scratch,
+                  .bias_parts = db == nullptr ? nullptr : scratch + parts.weights};
   ImageSource image = forward_source(p, x), gradient = gradient_source(p, dy);
   detail::with_tile<hopper_filter_tiles>(plan.tile, [&]<class Tile>(Tile) {
     walk.width = image.columns = gradient.columns = p.out_width() + Tile::taps - 1;
@@ -221,31 +236,7 @@ inline void conv2d_backward_weight_hopper(const Conv2dProblem& p, const arch::bf
   });
   if (plan.splits > 1)
     detail::add_parts(scratch, plan.splits, std::int64_t(p.out_channels) * p.taps() * p.in_channels, dw, run);
-}
-
-/// Ranges of pixels that the bias gradient is summed in: as many as keep the device busy, of at least 512 pixels.
-[[nodiscard]] inline std::int64_t backward_bias_parts(const Conv2dProblem& p, const HopperRun& run) {
-  const std::int64_t wanted = pieces(std::int64_t(run.multiprocessors) * 8, pieces(p.out_channels, 64));
-  return std::min(wanted, pieces(p.out_pixels(), 512));
-}
-
-/// Floats of scratch memory that conv2d_backward_bias_hopper needs with the same arguments.
-[[nodiscard]] inline std::int64_t backward_bias_scratch(const Conv2dProblem& p, const HopperRun& run = {}) {
-  return backward_bias_parts(p, run) * p.out_channels;
-}
-
-/// db = gradient of the loss by the bias: sums of dy over all pixels.
-inline void conv2d_backward_bias_hopper(const Conv2dProblem& p, const arch::bf16* dy, float* db, float* scratch,
-                                        const HopperRun& run = {}) {
-  check_hopper_problem("conv2d_backward_bias_hopper", p, {dy, db, scratch});
-  const std::int64_t parts = backward_bias_parts(p, run);
-  const LaunchShape shape{.grid = {unsigned(pieces(p.out_channels, 64)), unsigned(parts), 1},
-                          .block = {256, 1, 1},
-                          .shared_bytes = 32 * 64 * sizeof(float),
-                          .stream = run.stream,
-                          .what = run.what};
-  launch(channel_sum_parts<>, shape, dy, p.out_pixels(), p.out_channels, scratch);
-  detail::add_parts(scratch, int(parts), p.out_channels, db, run);
+  if (db != nullptr) detail::add_parts(walk.bias_parts, parts.bias_parts, p.out_channels, db, run);
 }
 
 }  // namespace fusiform::kernels

@@ -1,8 +1,9 @@
 #pragma once
 /// Filter gradient on Hopper: for every tap the product of output gradients (pixels, out) and image patches
 /// (pixels, in), summed over all pixels. bf16 in, float out. The pixels are cut into `splits` ranges whose partial sums
-/// are added in their order by sum_parts, so the result does not depend on the schedule.
+/// are added in their order by sum_parts.cuh, so the result does not depend on the schedule.
 
+#include "arch/bfloat16.cuh"
 #include "arch/registers.cuh"
 #include "arch/tensor_map.cuh"
 #include "arch/tma.cuh"
@@ -19,7 +20,8 @@ struct FilterWalk {
   int tap_rows, tap_columns;
   int in_channels, out_channels;
   int row_tiles, column_tiles, splits;
-  float* parts;  ///< (splits, out, tap_rows, tap_columns, in)
+  float* parts;       ///< (splits, out, tap_rows, tap_columns, in)
+  float* bias_parts;  ///< (splits, column_tiles, 4, out), or nullptr
 
   [[nodiscard]] __host__ __device__ int taps() const { return tap_rows * tap_columns; }
   [[nodiscard]] __host__ __device__ int input_blocks() const { return (in_channels + 63) / 64; }
@@ -121,6 +123,38 @@ __device__ void copy_filter_item(HopperShared<Tile>& shared, HopperPosition<Tile
   }
 }
 
+/// Sums of output gradients, two channels a thread for every 64 rows of the tile: the bias gradient. The items of a
+/// range of pixels take turns, so that each adds the pixels of one step in `column_tiles`.
+template <class Tile>
+struct BiasSums {
+  float first[Tile::row_blocks] = {}, second[Tile::row_blocks] = {};
+
+  /// Adds 16 pixels of every block of 64 channels; lanes read whole rows of 128 bytes.
+  __device__ void add(const arch::bf16* gradient, int consumer) {
+    const auto* words = reinterpret_cast<const std::uint32_t*>(gradient) + consumer * Tile::row_blocks * 2048;
+    const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
+#pragma unroll
+    for (int m = 0; m < Tile::row_blocks; ++m)
+#pragma unroll 4
+      for (unsigned row = warp * 16; row < warp * 16 + 16; ++row) {
+        const std::uint32_t pair = words[unsigned(m) * 2048 + row * 32 + (lane / 4 ^ row % 8) * 4 + lane % 4];
+        first[m] += arch::to_float(arch::bf16{std::uint16_t(pair & 0xffffu)});
+        second[m] += arch::to_float(arch::bf16{std::uint16_t(pair >> 16)});
+      }
+  }
+
+  __device__ void store(const FilterWalk& walk, const FilterItem& item, int consumer) const {
+    const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32 % 4;
+    const std::int64_t part = (std::int64_t(item.split) * walk.column_tiles + item.column_tile) * 4 + warp;
+#pragma unroll
+    for (int m = 0; m < Tile::row_blocks; ++m) {
+      const int channel = item.row + consumer * Tile::rows_per_consumer + m * 64 + lane * 2;
+      if (channel < walk.out_channels)
+        *reinterpret_cast<FloatPair*>(walk.bias_parts + part * walk.out_channels + channel) = {first[m], second[m]};
+    }
+  }
+};
+
 template <class Tile>
 __device__ void store_filter_item(const HopperSums<Tile>& sums, const FilterWalk& walk, const FilterItem& item,
                                   int consumer) {
@@ -167,9 +201,16 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
     HopperSums<Tile> sums;
     for (int i = int(blockIdx.x); i < walk.items(); i += int(gridDim.x)) {
       const FilterItem item = filter_item<Tile>(walk, i);
+      BiasSums<Tile> bias;
+      int turn = item.begin % walk.column_tiles;
+      const auto add_bias = [&](unsigned stage) {
+        if (walk.bias_parts != nullptr && turn == item.column_tile) bias.add(shared.a.data[stage], consumer);
+        if (++turn == walk.column_tiles) turn = 0;
+      };
       multiply_steps<Tile, arch::Order::mn_major, arch::Order::mn_major>(sums, shared, at, item.end - item.begin,
-                                                                         consumer);
+                                                                         consumer, add_bias);
       store_filter_item<Tile>(sums, walk, item, consumer);
+      if (walk.bias_parts != nullptr) bias.store(walk, item, consumer);
     }
   }
 #endif

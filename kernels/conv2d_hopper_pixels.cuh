@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
       if constexpr (Tile::windows > 0)
         multiply_windows<Tile, Filters>(sums, shared, at, steps, consumer);
       else
-        multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer);
+        multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer, [](unsigned) {});
       store_pixels<Tile>(sums, shared, turn, result, store,
                          tile / walk.column_tiles * Tile::rows + consumer * Tile::rows_per_consumer,
                          tile % walk.column_tiles * Tile::columns);

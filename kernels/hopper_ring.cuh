@@ -130,10 +130,11 @@ template <class Operands>
 constexpr unsigned operand_step = unsigned(sizeof(Operands::data[0])) >> 4;
 
 /// Sums over `steps` stages of the ring. One group of products stays in flight while the next is issued; a stage goes
-/// back to the copying warp when the group after it has been issued and its own has finished.
-template <class Tile, arch::Order A, arch::Order B>
+/// back to the copying warp when the group after it has been issued and its own has finished. `meanwhile(stage)` is
+/// called in every step while the tensor cores work; the stage is still there.
+template <class Tile, arch::Order A, arch::Order B, class Meanwhile>
 __device__ void multiply_steps(HopperSums<Tile>& sums, HopperShared<Tile>& shared, HopperPosition<Tile>& at, int steps,
-                               int consumer) {
+                               int consumer, Meanwhile meanwhile) {
   // In the pass over filters the columns of the next tap are the same window, one pixel further.
   constexpr std::uint32_t column_block = Tile::pass == HopperPass::filters && Tile::taps > 1 ? 128 : 8192;
   const std::uint64_t a = consumer_rows<Tile>(shared.a, consumer);
@@ -146,6 +147,7 @@ __device__ void multiply_steps(HopperSums<Tile>& sums, HopperShared<Tile>& share
     arch::wgmma_fence();
     multiply_stage<Tile, A, B>(sums, a + stage * operand_step<decltype(shared.a)>,
                                b + stage * operand_step<decltype(shared.b)>, step > 0);
+    meanwhile(stage);
     arch::wgmma_wait<1>();
     if (step > 0 && releases) arch::mbarrier_arrive(&shared.stages.empty[previous]);
     previous = int(stage);

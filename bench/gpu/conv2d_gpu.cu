@@ -30,17 +30,18 @@ constexpr Layer layers[] = {
     {"vgg3_2", 56, 256, 256, 3, 1, 1},   {"vgg4_2", 28, 512, 512, 3, 1, 1},  {"vgg1_2", 224, 64, 64, 3, 1, 1},
     {"vgg5_1", 14, 512, 512, 3, 1, 1},   {"vgg2_2", 112, 128, 128, 3, 1, 1}, {"vgg2_1", 112, 64, 128, 3, 1, 1},
     {"vgg3_1", 56, 128, 256, 3, 1, 1},   {"vgg4_1", 28, 256, 512, 3, 1, 1},  {"res3_2s2", 56, 128, 128, 3, 2, 1},
-    {"res3_1x1", 28, 512, 128, 1, 1, 0}, {"res2_1x1", 56, 64, 256, 1, 1, 0},
+    {"res3_1x1", 28, 512, 128, 1, 1, 0}, {"res2_1x1", 56, 64, 256, 1, 1, 0}, {"vgg1_1c8", 224, 8, 64, 3, 1, 1},
 };
 
 /// One set of tensors; several are used in turn so that the second-level cache holds none of them.
 struct Tensors {
   bf16 *x, *w, *y, *other_y, *other_x;
-  float *dw, *other_dw, *bias, *scratch;
+  float *dw, *other_dw, *bias, *db, *scratch;
 };
 
 struct Result {
-  double ours, cudnn, error;
+  double ours = 0, cudnn = 0, error = 0;
+  double with_bias = 0;  ///< ours, with the bias gradient too
 };
 
 struct Options {
@@ -64,8 +65,7 @@ class Bench {
     const std::int64_t y = p_.out_pixels() * p_.out_channels;
     const std::int64_t w = std::int64_t(p_.out_channels) * p_.taps() * p_.in_channels;
     const int count = int(std::clamp<std::int64_t>(400'000'000 / (2 * (x + y + w)), 2, 6));
-    scratch_count_ = std::int64_t(64) * w;
-    float* scratch = arena.take<float>(std::min<std::int64_t>(scratch_count_, 600'000'000));
+    float* scratch = arena.take<float>(80 * w + 1'000'000);  // for 64 ranges of pixels
     for (int i = 0; i < count; ++i) {
       Tensors t{arena.take<bf16>(x),
                 arena.take<bf16>(w),
@@ -74,6 +74,7 @@ class Bench {
                 nullptr,
                 arena.take<float>(w),
                 nullptr,
+                arena.take<float>(p_.out_channels),
                 arena.take<float>(p_.out_channels),
                 scratch};
       t.other_y = with_peer && i == 0 ? arena.take<bf16>(y) : t.y;
@@ -88,11 +89,12 @@ class Bench {
     x_count_ = x, y_count_ = y, w_count_ = w;
   }
 
-  void ours(Pass pass, int set, const HopperRun& run) const {
+  void ours(Pass pass, int set, const HopperRun& run, bool bias_gradient = false) const {
     const Tensors& t = sets_[std::size_t(set)];
     if (pass == Pass::forward) conv2d_forward_hopper(p_, t.x, t.w, {.bias = t.bias, .relu = true}, t.y, run);
     if (pass == Pass::backward_input) conv2d_backward_input_hopper(p_, t.y, t.w, t.x, run);
-    if (pass == Pass::backward_weight) conv2d_backward_weight_hopper(p_, t.x, t.y, t.dw, t.scratch, run);
+    if (pass == Pass::backward_weight)
+      conv2d_backward_weight_hopper(p_, t.x, t.y, t.dw, bias_gradient ? t.db : nullptr, t.scratch, run);
   }
 
   /// Milliseconds of one run of `work(set)`, from a sample of at least 2 ms, or 3 runs.
@@ -107,7 +109,7 @@ class Bench {
     const auto our_work = [&](int set) { ours(pass, set, run_); };
     our_work(0);
     gpu::check(cudaDeviceSynchronize(), "our convolution");
-    Result result{0, 0, 0};
+    Result result;
     try {
       if (library != nullptr) choose_peer(pass, *library, result);
     } catch (const std::runtime_error& error) {
@@ -120,6 +122,12 @@ class Bench {
       if (peer_) peer_times.push_back(sample(*peer_, peer_about));
     }
     result.ours = median(our_times);
+    if (pass == Pass::backward_weight) {
+      const auto with_bias = [&](int set) { ours(pass, set, run_, true); };
+      std::vector<double> times;
+      for (int i = 0; i < 5; ++i) times.push_back(sample(with_bias, about));
+      result.with_bias = median(times);
+    }
     if (peer_) result.cudnn = median(peer_times);
     return result;
   }
@@ -203,7 +211,7 @@ class Bench {
   gpu::Arena* arena_;
   HopperRun run_;
   std::vector<Tensors> sets_;
-  std::int64_t x_count_ = 0, y_count_ = 0, w_count_ = 0, scratch_count_ = 0;
+  std::int64_t x_count_ = 0, y_count_ = 0, w_count_ = 0;
   int next_ = 0;
   gpu::Timer timer_;
   char* workspace_ = nullptr;
@@ -223,6 +231,7 @@ bool report(const Layer& layer, const Conv2dProblem& p, Pass pass, const Result&
       " | error %.1e\n",
       layer.name, p.images, pass_names[int(pass)], r.ours * 1e3, ours, ours / 9.9, r.cudnn * 1e3, cudnn,
       cudnn > 0 ? 100 * ours / cudnn : 0.0, r.error);
+  if (r.with_bias > 0) std::printf("%32s with the bias gradient %.1f us\n", "", r.with_bias * 1e3);
   std::fflush(stdout);
   for (const bool us : {true, false})
     if (json != nullptr && (us || r.cudnn > 0))

@@ -80,6 +80,14 @@ __global__ void reference_backward_weight(Conv2dProblem p, int out_height, int o
   dw[i] = float(sum);
 }
 
+__global__ void reference_bias(int channels, std::int64_t pixels, const bf16* dy, float* db) {
+  const int o = int(blockIdx.x) * 256 + int(threadIdx.x);
+  if (o >= channels) return;
+  double sum = 0;
+  for (std::int64_t i = 0; i < pixels; ++i) sum += double(gpu::as_float(dy[i * channels + o]));
+  db[o] = float(sum);
+}
+
 /// All tensors of one problem, random, with what the reference makes of them.
 class Case {
  public:
@@ -94,9 +102,10 @@ class Case {
     again_ = arena.take<std::uint32_t>(std::max({x_count_, y_count_, w_count_}) + guard);
     expected_ = arena.take<float>(std::max({x_count_, y_count_, w_count_}));
     bias_ = arena.take<float>(p_.out_channels), factor_ = arena.take<float>(p_.out_channels);
+    other_dw_ = arena.take<float>(w_count_);
     gpu::fill_random_float<<<8, 256>>>(bias_, p_.out_channels, 4);
     gpu::fill_random_float<<<8, 256>>>(factor_, p_.out_channels, 5);
-    scratch_ = arena.take<float>(65 * w_count_);
+    scratch_ = arena.take<float>(80 * w_count_ + 1'000'000);
   }
 
   bool check_all() {
@@ -113,11 +122,22 @@ class Case {
         conv2d_backward_input_hopper(p_, dy_, w_, out, run);
       });
     reference_backward_weight<<<blocks(w_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, dy_, expected_);
-    for (int tile = -1; tile < int(std::size(hopper_filter_tiles)); ++tile)
-      for (const int splits : {0, 1, 3})
-        right &= check<float>(
-            "backward_weight", tile, splits, w_count_, sum_tolerance(),
-            [&](float* out, const HopperRun& run) { conv2d_backward_weight_hopper(p_, x_, dy_, out, scratch_, run); });
+    const auto both_gradients = [&](float* dw, float* db, const HopperRun& run) {
+      conv2d_backward_weight_hopper(p_, x_, dy_, dw, db, scratch_, run);
+    };
+    const auto for_all_plans = [&](auto check_plan) {
+      for (int tile = -1; tile < int(std::size(hopper_filter_tiles)); ++tile)
+        for (const int splits : {0, 1, 3}) check_plan(tile, splits);
+    };
+    for_all_plans([&](int tile, int splits) {
+      right &= check<float>("backward_weight", tile, splits, w_count_, sum_tolerance(),
+                            [&](float* out, const HopperRun& run) { both_gradients(out, bias_, run); });
+    });
+    reference_bias<<<blocks(p_.out_channels), 256>>>(p_.out_channels, p_.out_pixels(), dy_, expected_);
+    for_all_plans([&](int tile, int splits) {  // sums in float of at most out_pixels / 4 terms each
+      right &= check<float>("backward_bias", tile, splits, p_.out_channels, 1e-5,
+                            [&](float* out, const HopperRun& run) { both_gradients(other_dw_, out, run); });
+    });
     return right;
   }
 
@@ -162,7 +182,7 @@ class Case {
   std::int64_t x_count_, y_count_, w_count_;
   bf16 *x_, *w_, *dy_;
   std::uint32_t *result_, *again_;
-  float *expected_, *bias_, *factor_, *scratch_;
+  float *expected_, *bias_, *factor_, *other_dw_, *scratch_;
 };
 
 int run() {

@@ -1,0 +1,39 @@
+#pragma once
+/// Sums over parts in a fixed order: the second half of sums that are split over blocks, so that the same input gives
+/// the same bits.
+
+#include "arch/target.cuh"
+
+namespace fusiform::kernels {
+
+/// out(i) = parts(0, i) + parts(1, i) + ... for `count` elements a part. For few parts of many elements: one thread an
+/// element.
+template <int = 0>
+__global__ void __launch_bounds__(256)
+    sum_few_parts(const float* parts, int part_count, std::int64_t count, float* out) {
+  for (std::int64_t i = std::int64_t(blockIdx.x) * 256 + threadIdx.x; i < count; i += std::int64_t(gridDim.x) * 256) {
+    float sum = 0.0f;
+#pragma unroll 4
+    for (int part = 0; part < part_count; ++part) sum += parts[part * count + i];
+    out[i] = sum;
+  }
+}
+
+/// The same for many parts of few elements: 32 threads an element, each with every 32nd part.
+template <int = 0>
+__global__ void __launch_bounds__(1024) sum_many_parts(const float* parts, int part_count, int count, float* out) {
+  auto* rows = static_cast<float*>(arch::dynamic_shared_memory());  // (32, 32)
+  const int lane = int(threadIdx.x) % 32, row = int(threadIdx.x) / 32, i = int(blockIdx.x) * 32 + lane;
+  float sum = 0.0f;
+  if (i < count)
+#pragma unroll 4
+    for (int part = row; part < part_count; part += 32) sum += parts[std::int64_t(part) * count + i];
+  rows[row * 32 + lane] = sum;
+  __syncthreads();
+  if (row != 0 || i >= count) return;
+  float total = 0.0f;
+  for (int r = 0; r < 32; ++r) total += rows[r * 32 + lane];
+  out[i] = total;
+}
+
+}  // namespace fusiform::kernels
