@@ -3,8 +3,6 @@
 /// (out, kernel_h, kernel_w, in), sums in float. Channels in multiples of 8, pointers at multiples of 16 bytes.
 /// The same call gives the same bits on every device with as many multiprocessors.
 
-#include <limits>
-
 #include "conv2d_hopper_filters.cuh"
 #include "conv2d_hopper_maps.cuh"
 #include "conv2d_hopper_pixels.cuh"
@@ -80,16 +78,24 @@ void run_pixels(PixelWalk walk, ImageSource image, const FilterSource& filters, 
     walk.width = image.columns = target.columns + Tile::taps - 1;
     walk.pixel_tiles = int(pieces(product.grid_pixels(Tile::tile), Tile::rows));
     walk.column_tiles = int(pieces(target.channels, Tile::columns));
-    const bool flat = Tile::taps == 1 && target.whole();
-    const PixelStore store{.channels = target.channels,
-                           .height = flat ? 1 : walk.height,
-                           .width = flat ? std::numeric_limits<int>::max() : walk.width,
+    const PixelStore store{.data = target.data,
+                           .height = target.height,
+                           .width = target.width,
+                           .channels = target.channels,
+                           .first_row = target.first_row,
+                           .first_column = target.first_column,
+                           .step = target.step,
+                           .lines = walk.images * walk.height,
+                           .line = walk.width,
+                           .columns = target.columns,
+                           .rows = walk.height,
+                           .whole = target.whole(),
                            .bias = epilogue.bias,
                            .factor = epilogue.factor,
                            .relu = epilogue.relu};
     launch(conv2d_hopper_pixels<Tile, Filters>, persistent_shape<Tile>(walk.tiles(), run),
            image_map(image, Tile::a_rows), filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64),
-           result_map(target, flat), walk, store);
+           result_map(target), walk, store);
   });
 }
 

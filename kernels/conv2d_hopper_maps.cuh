@@ -97,20 +97,18 @@ struct ImageTarget {
   int images, height, width, channels;
   int first_row, first_column, rows, columns, step;
 
-  /// Whether grid and image are the same pixels, in one line.
+  /// Whether grid and image are the same pixels.
   [[nodiscard]] bool whole() const { return step == 1 && rows == height && columns == width; }
 };
 
-/// 64 channels of 64 pixels in a line of the grid; with `flat`, which takes a whole image, in one line of all pixels.
-[[nodiscard]] inline arch::TensorMap result_map(const ImageTarget& t, bool flat) {
-  const std::uint64_t pixel = 2ull * unsigned(t.channels), row = pixel * unsigned(t.width);
-  arch::TiledMap map{.data = t.data + (std::int64_t(t.first_row) * t.width + t.first_column) * t.channels,
-                     .extent = {unsigned(t.channels), unsigned(t.columns), unsigned(t.rows), unsigned(t.images)},
-                     .stride = {pixel * unsigned(t.step), row * unsigned(t.step), row * unsigned(t.height)},
-                     .box = {64, 64, 1, 1},
-                     .swizzle = arch::Swizzle::bytes_128};
-  if (flat) map.extent = {unsigned(t.channels), std::uint64_t(t.images) * unsigned(t.rows) * unsigned(t.columns), 1, 1};
-  return arch::make_tensor_map(map);
+/// 64 channels of 64 pixels that follow each other.
+[[nodiscard]] inline arch::TensorMap result_map(const ImageTarget& t) {
+  const std::uint64_t pixels = std::uint64_t(t.images) * unsigned(t.height) * unsigned(t.width);
+  return arch::make_tensor_map(arch::TiledMap{.data = t.data,
+                                              .extent = {unsigned(t.channels), pixels},
+                                              .stride = {},
+                                              .box = {64, 64},
+                                              .swizzle = arch::Swizzle::bytes_128});
 }
 
 /// 64 input channels of one tap of `filters` filters.

@@ -1,7 +1,7 @@
 #pragma once
 /// The way out of the Hopper convolutions: sums in registers to bf16 pixels in memory, with bias, ReLU and a factor a
-/// channel (0 for a lesioned one) on the way. A warpgroup writes 64 pixels x 64 channels at a time to shared memory,
-/// and the copy engine takes them from there while the next sums are made.
+/// channel (0 for a lesioned one) on the way. They are turned around in shared memory, 64 pixels x 64 channels at a
+/// time. Where pixels follow each other the copy engine takes them from there while the next sums are made.
 
 #include "arch/bfloat16.cuh"
 #include "arch/fence.cuh"
@@ -12,12 +12,16 @@
 
 namespace fusiform::kernels {
 
-/// What becomes of the sums, and how the grid of pixels is cut into lines for the map they are stored by: (channels,
-/// columns, rows, images) with boxes of 64 channels and 64 pixels. A line of the grid may be longer than one of the
-/// map: the copy engine drops what lies outside.
+/// What becomes of the sums, and where they go: pixel (n, i, j) of the grid, of `lines` lines of `line` pixels, is
+/// pixel (n, first_row + i step, first_column + j step) of an image of (height, width, channels). Columns of the grid
+/// from `columns` on are dropped.
 struct PixelStore {
-  int channels;
-  int height, width;    ///< of the grid
+  arch::bf16* data;
+  int height, width, channels;
+  int first_row, first_column, step;
+  int lines, line, columns;
+  int rows;             ///< of an image in the grid
+  bool whole;           ///< grid and image are the same pixels
   const float* bias;    ///< one a channel, or nullptr
   const float* factor;  ///< one a channel, after ReLU, or nullptr
   bool relu;
@@ -66,19 +70,19 @@ __device__ __forceinline__ void stage_block(const float* sums, std::uint32_t* bl
   }
 }
 
-/// Starts the copies of 64 pixels of the grid from `pixel` on: one for every line that they touch.
-__device__ inline void send_block(const arch::TensorMap& map, const std::uint32_t* block, const PixelStore& store,
-                                  int pixel, int channel) {
-  for (int line = pixel / store.width, start = line * store.width; start < pixel + 64; ++line, start += store.width)
-    arch::tma_store_4d(&map, block, channel, pixel - start, line % store.height, line / store.height);
-  arch::tma_store_commit();
+/// Offset of a pixel of the grid in the stored image, -1 for one that is dropped.
+__device__ inline std::int64_t pixel_offset(const PixelStore& store, int pixel) {
+  const int line = pixel / store.line, column = pixel % store.line;
+  if (line >= store.lines || column >= store.columns) return -1;
+  const int y = store.first_row + line % store.rows * store.step, x = store.first_column + column * store.step;
+  return ((std::int64_t(line / store.rows) * store.height + y) * store.width + x) * store.channels;
 }
 
-/// Sends the sums of a consumer whose first row is `pixel` and first column `channel`. `turn` counts its blocks of
-/// shared memory, from launch to end: `Tile::outgoing` of them are used in turn.
+/// The sums of a consumer for a whole image, whose pixels follow each other: the copy engine takes 64 x 64 at a time.
+/// `turn` counts the blocks of shared memory from launch to end, `Tile::outgoing` of them are used in turn.
 template <class Tile>
-__device__ void store_pixels(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, unsigned& turn,
-                             const arch::TensorMap& map, const PixelStore& store, int pixel, int channel) {
+__device__ void store_whole(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, unsigned& turn,
+                            const arch::TensorMap& map, const PixelStore& store, int pixel, int channel) {
   const unsigned consumer = threadIdx.x / 128 - 1, barrier = 1 + consumer;
   const bool sends = threadIdx.x % 128 == 0;
 #pragma unroll
@@ -91,9 +95,41 @@ __device__ void store_pixels(const HopperSums<Tile>& sums, HopperShared<Tile>& s
       stage_block(&sums[m][column * 32], block, store, channel + column * 64);
       arch::fence_proxy_async_shared();
       arch::named_barrier_sync(barrier, 128);
-      if (sends) send_block(map, block, store, pixel + m * 64, channel + column * 64);
+      if (sends) {
+        arch::tma_store_2d(&map, block, channel + column * 64, pixel + m * 64);
+        arch::tma_store_commit();
+      }
       turn = turn + 1 == Tile::outgoing ? 0 : turn + 1;
     }
+}
+
+/// The sums of a consumer for pixels that lie apart. Every warp turns its 16 rows around in its part of a block and
+/// writes rows of 128 bytes itself.
+template <class Tile>
+__device__ void store_scattered(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, const PixelStore& store,
+                                int pixel, int channel) {
+  const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32 % 4, piece = lane % 8;
+  std::uint32_t* block = shared.outgoing.block[(threadIdx.x / 128 - 1) * Tile::outgoing];
+#pragma unroll
+  for (int m = 0; m < Tile::row_blocks; ++m) {
+    std::int64_t offset[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) offset[i] = pixel_offset(store, pixel + m * 64 + warp * 16 + i * 4 + lane / 8);
+#pragma unroll
+    for (int column = 0; column < Tile::columns / 64; ++column) {
+      const int c = channel + column * 64 + piece * 8;
+      __syncwarp();  // the rows of the block before have been read
+      stage_block(&sums[m][column * 32], block, store, channel + column * 64);
+      __syncwarp();
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int row = warp * 16 + i * 4 + lane / 8;
+        if (offset[i] < 0 || c >= store.channels) continue;
+        *reinterpret_cast<SixteenBytes*>(store.data + offset[i] + c) =
+            *reinterpret_cast<const SixteenBytes*>(block + row * 32 + (piece ^ row % 8) * 4);
+      }
+    }
+  }
 }
 
 #endif
