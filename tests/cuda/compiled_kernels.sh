@@ -23,7 +23,7 @@ done
 # One line a kernel: registers, bytes of stack and spills, name. The test's own kernels do not count.
 c++filt <"$folder/log" | awk '
   /Compiling entry function/ { name = $0; sub(/^[^\047]*\047/, "", name); sub(/\047 for .*$/, "", name)
-                               sub(/\(fusiform::.*$|\(CUtensorMap.*$|\(float.*$/, "", name) }
+                               sub(/\([^()]*\)$/, "", name) }
   /bytes stack frame/ { local = $1 + $5 + $9 }
   /Used [0-9]+ registers/ { for (i = 1; i < NF; ++i) if ($i == "Used") registers = $(i + 1)
                             if (name ~ /fusiform::kernels/) print registers, local, name }

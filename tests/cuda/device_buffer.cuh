@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <vector>
@@ -25,7 +24,7 @@ class DeviceBuffer {
 #if defined(FUSIFORM_EMULATE_CUDA)
     memory = std::aligned_alloc(256, (bytes() + 255) / 256 * 256 + 256);
     if (memory == nullptr) throw std::bad_alloc();
-    std::memcpy(memory, values.data(), bytes());
+    std::copy(values.begin(), values.end(), static_cast<T*>(memory));
 #else
     check_cuda(cudaMalloc(&memory, bytes() + 256), "cudaMalloc");
     check_cuda(cudaMemcpy(memory, values.data(), bytes(), cudaMemcpyHostToDevice), "cudaMemcpy");
@@ -39,7 +38,7 @@ class DeviceBuffer {
   [[nodiscard]] std::vector<T> download() const {
     std::vector<T> values(count_);
 #if defined(FUSIFORM_EMULATE_CUDA)
-    std::memcpy(values.data(), data(), bytes());
+    std::copy_n(data(), count_, values.begin());
 #else
     check_cuda(cudaMemcpy(values.data(), data(), bytes(), cudaMemcpyDeviceToHost), "kernel");
 #endif

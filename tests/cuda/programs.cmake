@@ -15,8 +15,11 @@ if(EXISTS ${arch_goldens})
   target_compile_definitions(test_cuda PRIVATE FUSIFORM_ARCH_GOLDENS="${arch_goldens}")
 endif()
 
-add_test(NAME cuda_asm_only_in_arch COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/asm_only_in_arch.sh ${PROJECT_SOURCE_DIR}/kernels)
-set_tests_properties(cuda_asm_only_in_arch PROPERTIES LABELS cuda)
+set(script ${CMAKE_CURRENT_LIST_DIR}/asm_only_in_arch.sh)
+add_test(NAME cuda_asm_only_in_arch COMMAND sh ${script} ${PROJECT_SOURCE_DIR}/kernels)
+add_test(NAME cuda_asm_only_in_arch_finds_violations
+         COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/asm_only_in_arch_test.sh ${script})
+set_tests_properties(cuda_asm_only_in_arch cuda_asm_only_in_arch_finds_violations PROPERTIES LABELS cuda)
 
 if(FUSIFORM_HAS_CUDA)
   # What runs where there is no GPU of the right kind exits with 77: skipped.
