@@ -78,6 +78,7 @@ void run_pixels(PixelWalk walk, ImageSource image, const FilterSource& filters, 
     walk.width = image.columns = target.columns + Tile::taps - 1;
     walk.pixel_tiles = int(pieces(product.grid_pixels(Tile::tile), Tile::rows));
     walk.column_tiles = int(pieces(target.channels, Tile::columns));
+    const bool whole = Tile::windows == 0 && target.whole();  // windows make grids with columns to drop
     const PixelStore store{.data = target.data,
                            .height = target.height,
                            .width = target.width,
@@ -89,13 +90,13 @@ void run_pixels(PixelWalk walk, ImageSource image, const FilterSource& filters, 
                            .line = walk.width,
                            .columns = target.columns,
                            .rows = walk.height,
-                           .whole = target.whole(),
+                           .whole = whole,
                            .bias = epilogue.bias,
                            .factor = epilogue.factor,
                            .relu = epilogue.relu};
     launch(conv2d_hopper_pixels<Tile, Filters>, persistent_shape<Tile>(walk.tiles(), run),
            image_map(image, Tile::a_rows), filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64),
-           result_map(target), walk, store);
+           whole ? whole_map(target) : lines_map(target), walk, store);
   });
 }
 

@@ -135,9 +135,10 @@ struct BiasSums {
     const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4;
 #pragma unroll
     for (int m = 0; m < Tile::row_blocks; ++m)
-#pragma unroll 4
-      for (unsigned row = warp * 16; row < warp * 16 + 16; ++row) {
-        const std::uint32_t pair = words[unsigned(m) * 2048 + row * 32 + (lane / 4 ^ row % 8) * 4 + lane % 4];
+#pragma unroll 8
+      for (unsigned row = 0; row < 16; ++row) {
+        const std::uint32_t pair =
+            words[unsigned(m) * 2048 + (warp * 16 + row) * 32 + (lane / 4 ^ row % 8) * 4 + lane % 4];
         first[m] += arch::to_float(arch::bf16{std::uint16_t(pair & 0xffffu)});
         second[m] += arch::to_float(arch::bf16{std::uint16_t(pair >> 16)});
       }

@@ -101,14 +101,25 @@ struct ImageTarget {
   [[nodiscard]] bool whole() const { return step == 1 && rows == height && columns == width; }
 };
 
-/// 64 channels of 64 pixels that follow each other.
-[[nodiscard]] inline arch::TensorMap result_map(const ImageTarget& t) {
+/// 64 channels of 64 pixels that follow each other, in a map of (channels, pixels).
+[[nodiscard]] inline arch::TensorMap whole_map(const ImageTarget& t) {
   const std::uint64_t pixels = std::uint64_t(t.images) * unsigned(t.height) * unsigned(t.width);
   return arch::make_tensor_map(arch::TiledMap{.data = t.data,
                                               .extent = {unsigned(t.channels), pixels},
                                               .stride = {},
                                               .box = {64, 64},
                                               .swizzle = arch::Swizzle::bytes_128});
+}
+
+/// 64 channels of 8 pixels of a line, in a map of (channels, columns, rows, images) of the grid.
+[[nodiscard]] inline arch::TensorMap lines_map(const ImageTarget& t) {
+  const std::uint64_t pixel = 2ull * unsigned(t.channels), row = pixel * unsigned(t.width);
+  return arch::make_tensor_map(
+      arch::TiledMap{.data = t.data + (std::int64_t(t.first_row) * t.width + t.first_column) * t.channels,
+                     .extent = {unsigned(t.channels), unsigned(t.columns), unsigned(t.rows), unsigned(t.images)},
+                     .stride = {pixel * unsigned(t.step), row * unsigned(t.step), row * unsigned(t.height)},
+                     .box = {64, 8, 1, 1},
+                     .swizzle = arch::Swizzle::bytes_128});
 }
 
 /// 64 input channels of one tap of `filters` filters.

@@ -103,13 +103,12 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
         multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer, [](unsigned) {});
       const int pixel = tile / walk.column_tiles * Tile::rows + consumer * Tile::rows_per_consumer;
       const int column = tile % walk.column_tiles * Tile::columns;
-      // Windows make grids with columns to drop: never whole images.
       if (Tile::windows == 0 && store.whole)
         store_whole<Tile>(sums, shared, turn, result, store, pixel, column);
       else
-        store_scattered<Tile>(sums, shared, store, pixel, column);
+        store_lines<Tile>(sums, shared, turn, result, store, pixel, column);
     }
-    if (threadIdx.x % 128 == 0) arch::tma_store_wait_read<0>();  // shared memory must outlive its copies
+    if (threadIdx.x % 32 == 0) arch::tma_store_wait_read<0>();  // shared memory must outlive its copies
   }
 #endif
 }

@@ -1,7 +1,7 @@
 #pragma once
 /// Which tile, and into how many ranges of pixels, a Hopper convolution is cut: a cost model of the time one
-/// multiprocessor is busy. The choice depends on the shapes and on the number of multiprocessors, never on a
-/// measurement, so that a run can be repeated.
+/// multiprocessor is busy, with constants measured once. The choice depends on the shapes and on the number of
+/// multiprocessors only, so that a run can be repeated.
 
 #include <algorithm>
 #include <cstdint>
@@ -27,9 +27,9 @@ struct Conv2dProblem {
 };
 
 struct HopperPlan {
-  int tile;    ///< index into the table of the pass
-  int splits;  ///< ranges of pixels, 1 in the passes over pixels
-  double clocks;
+  int tile;             ///< index into the table of the pass
+  int splits;           ///< ranges of pixels, 1 in the passes over pixels
+  double microseconds;  ///< expected, on an H100
 };
 
 [[nodiscard]] constexpr std::int64_t pieces(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
@@ -65,27 +65,30 @@ struct PixelProduct {
   return tile.taps == 1 || (tile.taps == p.kernel_w && p.stride == 1);
 }
 
-/// Clocks of one multiprocessor for one stage of a tile: the slowest of the tensor cores (2048 multiply-adds of bf16 a
-/// clock), of shared memory (128 bytes a clock; every product of 64 rows reads its rows and all columns, and the copies
-/// are written once), and of the second-level cache (about 48 bytes a clock and multiprocessor).
-[[nodiscard]] constexpr double stage_clocks(const HopperTile& tile) {
-  const double bytes = 128.0 * (double(tile.a_rows()) / (tile.windows > 0 ? tile.taps : 1) + tile.b_rows());
-  const double tensor = tile.rows * tile.columns / 32.0;
-  const double shared = tile.rows / 64.0 * (64 + tile.columns) + bytes / 128.0;
-  const double copies = bytes / 48.0;
-  return std::max({tensor, shared, copies});
-}
+/// Microseconds on an H100: of one stage of a tile on one multiprocessor, and of what surrounds the stages of an item
+/// (the first copies, the results). Least squares over the 3x3 layers of VGG16 at batch 64, 9 to 72 stages an item
+/// (`bench/gpu.sh run`, 2026-11-27; the model is within 10 % of most). Only their proportions matter.
+struct HopperCost {
+  double stage, around;
+};
+inline constexpr HopperCost hopper_pixel_costs[] = {
+    {0.672, 2.4}, {0.666, 4.0}, {0.432, 0.9}, {0.488, 1.8}, {0.330, 0.1}, {0.511, 2.2}, {0.639, 3.0},
+    {0.677, 3.0}, {0.501, 2.4}, {0.345, 2.0}, {0.201, 1.0}, {0.331, 1.5}, {0.257, 1.3},
+};
+inline constexpr HopperCost hopper_filter_costs[] = {
+    {0.711, 0.2}, {0.509, 0.2}, {0.376, 0.2}, {0.983, 0.2}, {0.676, 0.2}, {0.459, 0.2}, {0.236, 0.8}, {0.990, 0.2},
+};
+static_assert(std::size(hopper_pixel_costs) == std::size(hopper_pixel_tiles));
+static_assert(std::size(hopper_filter_costs) == std::size(hopper_filter_tiles));
 
-/// Clocks for `items` of `stages` stages each, and `extra` clocks around them, on `multiprocessors`. Blocks that share
-/// a multiprocessor share its rates, but one hides what surrounds the stages of the other.
-[[nodiscard]] constexpr double item_clocks(const HopperTile& tile, std::int64_t items, std::int64_t stages,
-                                           double extra, int multiprocessors) {
+/// Microseconds for `items` of `stages` stages each. Blocks that share a multiprocessor share its rate; one that has it
+/// to itself at the end is not twice as fast.
+[[nodiscard]] constexpr double item_microseconds(const HopperTile& tile, const HopperCost& cost, std::int64_t items,
+                                                 std::int64_t stages, int multiprocessors) {
   const int blocks = tile.blocks_per_multiprocessor;
-  const std::int64_t slots = std::int64_t(multiprocessors) * blocks, full = items / slots, rest = items % slots;
-  const double alone = double(stages) * stage_clocks(tile), hidden = blocks > 1 ? 0.25 : 1.0;
-  // A last, partial wave of at most one block a multiprocessor has the multiprocessor to itself.
-  const double last = rest == 0 ? 0.0 : rest > multiprocessors ? blocks * alone : alone * (blocks > 1 ? 1.3 : 1.0);
-  return double(full) * (blocks * alone + blocks * extra * hidden) + last + (rest ? extra : 0.0);
+  const std::int64_t slots = std::int64_t(multiprocessors) * blocks, rest = items % slots;
+  const double last = rest == 0 ? 0.0 : rest > multiprocessors ? blocks : blocks > 1 ? 1.3 : 1.0;
+  return (double(items / slots) * blocks + last) * (double(stages) * cost.stage + cost.around);
 }
 
 [[nodiscard]] constexpr HopperPlan plan_pixels(const PixelProduct& p, int multiprocessors) {
@@ -95,9 +98,8 @@ struct PixelProduct {
     if (!p.takes(tile)) continue;
     const std::int64_t items = pieces(p.grid_pixels(tile), tile.rows) * pieces(p.channels, tile.columns);
     const std::int64_t stages = std::int64_t(p.tap_rows) * p.tap_columns * pieces(p.terms, 64);
-    const double store = tile.rows * tile.columns / 8.0;
-    const double clocks = item_clocks(tile, items, stages, 600 + store, multiprocessors);
-    if (best.tile < 0 || clocks < best.clocks) best = {i, 1, clocks};
+    const double time = item_microseconds(tile, hopper_pixel_costs[i], items, stages, multiprocessors);
+    if (best.tile < 0 || time < best.microseconds) best = {i, 1, time};
   }
   return best;
 }
@@ -122,11 +124,11 @@ struct PixelProduct {
     const std::int64_t blocks = filter_pixel_blocks(p, tile);
     const std::int64_t tiles = pieces(p.out_channels, tile.rows) * filter_column_tiles(p, tile);
     for (int splits = 1; splits <= std::min<std::int64_t>(blocks, 64); ++splits) {
-      const double store = tile.rows * tile.columns / 8.0;
-      const double parts = splits == 1 ? 0.0 : 4000 + weights * 4 * (splits + 1) / (16.0 * multiprocessors);
-      const double clocks =
-          item_clocks(tile, tiles * splits, pieces(blocks, splits), 1000 + store, multiprocessors) + parts;
-      if (best.tile < 0 || clocks < best.clocks) best = {i, splits, clocks};
+      // Two more passes over the parts, at 2.5 TB/s, and a launch.
+      const double parts = splits == 1 ? 0.0 : 3 + weights * 4 * 2 * splits / 2.5e6;
+      const double time = parts + item_microseconds(tile, hopper_filter_costs[i], tiles * splits,
+                                                    pieces(blocks, splits), multiprocessors);
+      if (best.tile < 0 || time < best.microseconds) best = {i, splits, time};
     }
   }
   return best;

@@ -103,33 +103,50 @@ __device__ void store_whole(const HopperSums<Tile>& sums, HopperShared<Tile>& sh
     }
 }
 
+/// Rows `first` to `first` + 7 of a warp's part of a block, which belong to the pixels of the grid from `pixel` on. The
+/// copy engine takes pixels of one line, and drops those outside the image; eight that cross the end of a line are
+/// written by the lanes. (Its coordinates could begin at a negative pixel, but an H100 refuses that.)
+__device__ inline void send_eight(const arch::TensorMap& map, const std::uint32_t* rows, const PixelStore& store,
+                                  int pixel, int channel) {
+  const int lane = int(threadIdx.x) % 32, line = pixel / store.line, column = pixel % store.line;
+  if (line >= store.lines) return;
+  if (column + 8 <= store.line) {
+    if (lane == 0) arch::tma_store_4d(&map, rows, channel, column, line % store.rows, line / store.rows);
+    return;
+  }
+  const int piece = lane % 8, c = channel + piece * 8;
+#pragma unroll
+  for (int row = lane / 8; row < 8; row += 4) {
+    const std::int64_t offset = pixel_offset(store, pixel + row);
+    if (offset < 0 || c >= store.channels) continue;
+    *reinterpret_cast<SixteenBytes*>(store.data + offset + c) =
+        *reinterpret_cast<const SixteenBytes*>(rows + row * 32 + (piece ^ row) * 4);
+  }
+}
+
 /// The sums of a consumer for pixels that lie apart. Every warp turns its 16 rows around in its part of a block and
-/// writes rows of 128 bytes itself.
+/// sends them on in lines of the image.
 template <class Tile>
-__device__ void store_scattered(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, const PixelStore& store,
-                                int pixel, int channel) {
-  const int lane = int(threadIdx.x) % 32, warp = int(threadIdx.x) / 32 % 4, piece = lane % 8;
-  std::uint32_t* block = shared.outgoing.block[(threadIdx.x / 128 - 1) * Tile::outgoing];
+__device__ void store_lines(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, unsigned& turn,
+                            const arch::TensorMap& map, const PixelStore& store, int pixel, int channel) {
+  const unsigned warp = threadIdx.x / 32 % 4;
 #pragma unroll
-  for (int m = 0; m < Tile::row_blocks; ++m) {
-    std::int64_t offset[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i) offset[i] = pixel_offset(store, pixel + m * 64 + warp * 16 + i * 4 + lane / 8);
+  for (int m = 0; m < Tile::row_blocks; ++m)
 #pragma unroll
     for (int column = 0; column < Tile::columns / 64; ++column) {
-      const int c = channel + column * 64 + piece * 8;
-      __syncwarp();  // the rows of the block before have been read
+      std::uint32_t* block = shared.outgoing.block[(threadIdx.x / 128 - 1) * Tile::outgoing + turn];
+      if (threadIdx.x % 32 == 0) arch::tma_store_wait_read<Tile::outgoing - 1>();  // its last rows have left
+      __syncwarp();
       stage_block(&sums[m][column * 32], block, store, channel + column * 64);
+      arch::fence_proxy_async_shared();
       __syncwarp();
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int row = warp * 16 + i * 4 + lane / 8;
-        if (offset[i] < 0 || c >= store.channels) continue;
-        *reinterpret_cast<SixteenBytes*>(store.data + offset[i] + c) =
-            *reinterpret_cast<const SixteenBytes*>(block + row * 32 + (piece ^ row % 8) * 4);
-      }
+      for (unsigned eight = 0; eight < 2; ++eight)
+        send_eight(map, block + (warp * 16 + eight * 8) * 32, store, pixel + m * 64 + int(warp * 16 + eight * 8),
+                   channel + column * 64);
+      if (threadIdx.x % 32 == 0) arch::tma_store_commit();
+      turn = turn + 1 == Tile::outgoing ? 0 : turn + 1;
     }
-  }
 }
 
 #endif
