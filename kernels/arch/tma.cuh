@@ -2,7 +2,8 @@
 /// Copies of boxes between global and shared memory by the copy engine (sm_90; PTX ISA 9, "cp.async.bulk.tensor").
 /// One thread issues a copy. A load announces itself done on an mbarrier, by the bytes of the whole box; a store is
 /// waited for by the thread that issued it. Coordinates begin with the contiguous index. Loads fill with zeros what
-/// lies outside the tensor, stores leave it out.
+/// lies outside the tensor, stores leave it out; stores take no negative coordinates. The first coordinate is at a
+/// multiple of 16 bytes.
 /// Shared memory is 128-byte aligned; a swizzle's pattern begins at multiples of 8 rows of it.
 
 #include "target.cuh"

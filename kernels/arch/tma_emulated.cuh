@@ -73,8 +73,15 @@ inline void check_rank(const TensorMap& map, int rank, const char* what) {
               map.im2col ? "" : std::to_string(map.rank)));
 }
 
+/// The engine answers an odd place in the innermost index with an illegal instruction (seen on an H100).
+inline void check_first_coordinate(const TensorMap& map, int coordinate, const char* what) {
+  if (coordinate * int(map.element_bytes) % 16 != 0)
+    fail(text(what, ": expected a first coordinate at a multiple of 16 bytes, got element ", coordinate));
+}
+
 inline void tma_load(void* to, const TensorMap& map, const std::uint64_t* barrier, int rank, const Coordinates& at) {
   check_rank(map, rank, "TMA load");
+  check_first_coordinate(map, at[0], "TMA load");
   const std::uint32_t address = tile_address(to, map, "TMA load");
   start_load(map, barrier, [address, map, at] {
     for_each_row(map, at, [&](int row, std::int64_t offset, std::int64_t begin, std::int64_t end) {
@@ -88,6 +95,7 @@ inline void tma_load(void* to, const TensorMap& map, const std::uint64_t* barrie
 inline void tma_load_im2col(void* to, const TensorMap& map, const std::uint64_t* barrier, Coordinates at,
                             std::array<int, 2> tap) {
   if (!map.im2col) fail("TMA im2col load: expected an im2col map, got a tiled one");
+  check_first_coordinate(map, at[0], "TMA im2col load");
   const std::uint32_t address = tile_address(to, map, "TMA im2col load");
   start_load(map, barrier, [address, map, at, tap]() mutable {
     const std::int64_t size = map.element_bytes;
@@ -115,6 +123,9 @@ inline void read_tile(std::vector<std::byte>& tile, std::uint32_t address, const
 
 inline void tma_store(const TensorMap& map, const void* from, int rank, const Coordinates& at) {
   check_rank(map, rank, "TMA store");
+  check_first_coordinate(map, at[0], "TMA store");
+  for (const int coordinate : at)  // seen on an H100, too; loads may begin before the tensor
+    if (coordinate < 0) fail(text("TMA store: expected coordinates from 0 on, got ", coordinate));
   const std::uint32_t address = tile_address(from, map, "TMA store");
   const auto tile = std::make_shared<std::vector<std::byte>>(map.bytes());
   BulkStore store{[=] { read_tile(*tile, address, map); },

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "device_buffer.cuh"
@@ -12,14 +11,15 @@
 
 namespace fusiform::test {
 
-/// What a case left behind, word by word.
+/// What a kernel left behind, word by word; nothing if the hardware refuses what it does.
+using Words = std::vector<std::uint32_t>;
+
 struct ArchCase {
   std::string name;
-  std::vector<std::uint32_t> words;
+  std::function<Words()> run;  ///< throws CudaError on a device, EmulationError under the emulator, for what is refused
 };
 
-/// Takes each case as soon as it has run.
-using CaseSink = std::function<void(ArchCase)>;
+using ArchCases = std::vector<ArchCase>;
 
 inline constexpr std::uint32_t untouched = 0xdeadbeefu;
 
@@ -50,13 +50,13 @@ __host__ __device__ inline std::uint32_t seeded_bf16_pair(std::uint32_t place) {
   return pair;
 }
 
-/// Runs kernel(out, arguments...) in one block; `words` are all written or show 0xdeadbeef.
+/// The words that kernel(out, arguments...) writes in one block; those that it leaves out show 0xdeadbeef.
 template <class Kernel, class... Arguments>
-ArchCase run_case(std::string name, Kernel kernel, unsigned threads, std::size_t shared_bytes, std::size_t words,
-                  const Arguments&... arguments) {
-  const DeviceBuffer<std::uint32_t> out(std::vector<std::uint32_t>(words, untouched));
-  launch(kernel, {.grid = 1, .block = threads, .shared_bytes = shared_bytes, .what = name}, out.data(), arguments...);
-  return {std::move(name), out.download()};
+Words words_of(Kernel kernel, unsigned threads, std::size_t shared_bytes, std::size_t words,
+               const Arguments&... arguments) {
+  const DeviceBuffer<std::uint32_t> out(Words(words, untouched));
+  launch(kernel, {.grid = 1, .block = threads, .shared_bytes = shared_bytes}, out.data(), arguments...);
+  return out.download();
 }
 
 }  // namespace fusiform::test

@@ -12,28 +12,31 @@
 
 namespace fusiform::test {
 
-inline void write_arch_cases(const std::string& path, const std::vector<ArchCase>& cases) {
+/// Words by the name of the case.
+using ArchResults = std::map<std::string, Words>;
+
+inline void write_results(const std::string& path, const ArchResults& results) {
   SafetensorsWriter writer;
-  for (const ArchCase& c : cases) {
-    const auto* words = reinterpret_cast<const std::int32_t*>(c.words.data());
-    writer.add(c.name, {Index(c.words.size())}, std::span(words, c.words.size()));
+  for (const auto& [name, words] : results) {
+    const auto* values = reinterpret_cast<const std::int32_t*>(words.data());
+    writer.add(name, {Index(words.size())}, std::span(values, words.size()));
   }
   writer.write(path);
 }
 
-[[nodiscard]] inline std::map<std::string, std::vector<std::uint32_t>> read_arch_cases(const std::string& path) {
+[[nodiscard]] inline ArchResults read_results(const std::string& path) {
   const SafetensorsFile file(path);
-  std::map<std::string, std::vector<std::uint32_t>> cases;
+  ArchResults results;
   for (const std::string& name : file.names()) {
     const std::vector<std::int32_t> words = file.read<std::int32_t>(name);
-    cases[name].assign(words.begin(), words.end());
+    results[name].assign(words.begin(), words.end());
   }
-  return cases;
+  return results;
 }
 
-/// "same", or the first difference.
-[[nodiscard]] inline std::string compare(const std::vector<std::uint32_t>& expected,
-                                         const std::vector<std::uint32_t>& found) {
+/// "same", or the first difference. No words: refused.
+[[nodiscard]] inline std::string compare(const Words& expected, const Words& found) {
+  if (expected.empty() != found.empty()) return found.empty() ? "refused" : "not refused";
   if (expected.size() != found.size()) return text("expected ", expected.size(), " words, got ", found.size());
   for (std::size_t i = 0; i < expected.size(); ++i)
     if (expected[i] != found[i])

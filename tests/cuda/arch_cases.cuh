@@ -7,10 +7,12 @@
 
 namespace fusiform::test {
 
-inline void run_arch_cases(const CaseSink& sink) {
-  run_warp_cases(sink);
-  TmaCases(sink).run();
-  run_wgmma_cases(sink);
+[[nodiscard]] inline ArchCases arch_cases() {
+  ArchCases cases;
+  add_warp_cases(cases);
+  TmaCases(cases).add();
+  add_wgmma_cases(cases);
+  return cases;
 }
 
 }  // namespace fusiform::test

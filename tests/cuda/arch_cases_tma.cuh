@@ -30,17 +30,18 @@ __device__ inline void prepare_barrier(std::uint64_t* barrier) {
   __syncthreads();
 }
 
-__device__ inline void dump_tile(std::uint32_t* out, unsigned bytes) {
-  const auto* words = static_cast<const std::uint32_t*>(arch::dynamic_shared_memory());
+__device__ inline void dump_tile(std::uint32_t* out, const void* tile, unsigned bytes) {
+  const auto* words = static_cast<const std::uint32_t*>(tile);
   for (unsigned i = threadIdx.x; i < bytes / 4; i += blockDim.x) out[i] = words[i];
 }
 
+/// The tile begins `offset` bytes behind the start of shared memory.
 template <int Rank>
 __global__ void show_tiled_load(std::uint32_t* out, const __grid_constant__ arch::TensorMap map, Box box,
-                                unsigned bytes) {
+                                unsigned bytes, unsigned offset) {
 #if FUSIFORM_HAS_SM90A
-  std::uint64_t* barrier = barrier_behind(bytes);
-  void* tile = arch::dynamic_shared_memory();
+  std::uint64_t* barrier = barrier_behind(offset + bytes);
+  auto* tile = static_cast<unsigned char*>(arch::dynamic_shared_memory()) + offset;
   prepare_barrier(barrier);
   if (threadIdx.x == 0) {
     arch::tma_prefetch_map(&map);
@@ -50,7 +51,7 @@ __global__ void show_tiled_load(std::uint32_t* out, const __grid_constant__ arch
     if constexpr (Rank == 4) arch::tma_load_4d(tile, &map, barrier, box.at[0], box.at[1], box.at[2], box.at[3]);
   }
   arch::mbarrier_wait(barrier, 0);
-  dump_tile(out, bytes);
+  dump_tile(out, tile, bytes);
 #endif
 }
 
@@ -66,7 +67,7 @@ __global__ void show_im2col_load(std::uint32_t* out, const __grid_constant__ arc
                           column.image, std::uint16_t(column.tap_x), std::uint16_t(column.tap_y));
   }
   arch::mbarrier_wait(barrier, 0);
-  dump_tile(out, bytes);
+  dump_tile(out, arch::dynamic_shared_memory(), bytes);
 #endif
 }
 
@@ -120,77 +121,93 @@ __global__ void show_mbarrier_phases(std::uint32_t* out, const __grid_constant__
 
 class TmaCases {
  public:
-  explicit TmaCases(const CaseSink& sink) : sink_(sink) {}
+  explicit TmaCases(ArchCases& cases) : cases_(cases) {}
 
-  void run() {
+  void add() {
     tiled_loads();
     im2col_loads();
     stores();
-    phases();
+    cases_.push_back(
+        {"mbarrier/phases", [] {
+           const DeviceBuffer<std::uint32_t> data(seeded_words(32 * 4));
+           const Map map{.data = data.data(), .scalar = arch::MapScalar::f32, .extent = {32, 4}, .box = {32, 4}};
+           return words_of(show_mbarrier_phases<>, 32, 520, 9, arch::make_tensor_map(map), 512u);
+         }});
+    refused();
   }
 
  private:
   using Map = arch::TiledMap;
   static constexpr arch::Swizzle swizzles[] = {arch::Swizzle::none, arch::Swizzle::bytes_32, arch::Swizzle::bytes_64,
                                                arch::Swizzle::bytes_128};
+  static constexpr arch::MapScalar f32 = arch::MapScalar::f32;
+
+  static unsigned box_bytes(const Map& map) {
+    unsigned bytes = arch::bytes_of(map.scalar);
+    for (const std::uint32_t extent : map.box) bytes *= extent;
+    return bytes;
+  }
+  /// Elements in a row of a box that suits the swizzle.
+  static unsigned row_of(arch::Swizzle swizzle, arch::MapScalar scalar) {
+    return (swizzle == arch::Swizzle::none ? 48 : arch::bytes_of(swizzle)) / arch::bytes_of(scalar);
+  }
 
   template <int Rank>
-  void load(const std::string& name, const Map& map, unsigned bytes, const Box& box) {
-    sink_(run_case(name, show_tiled_load<Rank>, 64, bytes + 8, bytes / 4, arch::make_tensor_map(map), box, bytes));
+  void load(const std::string& name, Map map, const Box& box, unsigned offset = 0) {
+    cases_.push_back({text("tma_load_", Rank, "d/", name), [=]() mutable {
+                        const DeviceBuffer<std::uint32_t> data(seeded_words(40 * 24 * 2 * 2));
+                        map.data = data.data();
+                        const unsigned bytes = box_bytes(map);
+                        return words_of(show_tiled_load<Rank>, 64, offset + bytes + 8, bytes / 4,
+                                        arch::make_tensor_map(map), box, bytes, offset);
+                      }});
   }
 
   void tiled_loads() {
-    const DeviceBuffer<std::uint32_t> data(seeded_words(40 * 24 * 2 * 2));
     for (const arch::Swizzle swizzle : swizzles) {
-      const unsigned row = swizzle == arch::Swizzle::none ? 48 : arch::bytes_of(swizzle);
-      Map map{.data = data.data(), .extent = {80, 24}, .box = {row / 2, 16}, .swizzle = swizzle};
-      const std::string name = text("tma_load_2d/bf16/swizzle ", arch::bytes_of(swizzle));
-      load<2>(name + "/inside", map, row * 16, {{8, 3}});
-      load<2>(name + "/outside", map, row * 16, {{72, -5}});
-      load<2>(name + "/before", map, row * 16, {{-3, 13}});
-      map = {.data = data.data(),
-             .scalar = arch::MapScalar::f32,
-             .extent = {40, 24},
-             .box = {row / 4, 8},
-             .swizzle = swizzle};
-      load<2>(text("tma_load_2d/f32/swizzle ", arch::bytes_of(swizzle)), map, row * 8, {{37, 20}});
+      const std::string name = text("swizzle ", arch::bytes_of(swizzle));
+      const Map map{.extent = {80, 24}, .box = {row_of(swizzle, arch::MapScalar::bf16), 16}, .swizzle = swizzle};
+      load<2>(name + "/inside", map, {{8, 3}});
+      load<2>(name + "/above", map, {{72, -5}});
+      load<2>(name + "/before", map, {{-8, 13}});
+      load<2>(name + "/f32", {.scalar = f32, .extent = {40, 24}, .box = {row_of(swizzle, f32), 8}, .swizzle = swizzle},
+              {{36, 20}});
+      // The pattern goes by the address, wherever the tile begins.
+      load<2>(name + "/at an odd multiple of 128 bytes", map, {{8, 3}}, 128);
     }
-    load<3>("tma_load_3d/dense", {.data = data.data(), .extent = {40, 6, 8}, .box = {32, 2, 3}}, 32 * 2 * 3 * 2,
-            {{16, 5, 6}});
-    load<3>("tma_load_3d/strided",
-            {.data = data.data(),
-             .extent = {72, 3, 16},
-             .stride = {160, 48},
-             .box = {64, 1, 8},
-             .swizzle = arch::Swizzle::bytes_128},
-            64 * 8 * 2, {{64, 2, 11}});
-    load<4>("tma_load_4d",
-            {.data = data.data(), .extent = {16, 5, 4, 6}, .box = {16, 3, 2, 2}, .swizzle = arch::Swizzle::bytes_32},
-            16 * 12 * 2, {{8, 3, -1, 4}});
+    load<3>("dense", {.extent = {40, 6, 8}, .box = {32, 2, 3}}, {{16, 5, 6}});
+    load<3>("strided",
+            {.extent = {72, 3, 16}, .stride = {160, 48}, .box = {64, 1, 8}, .swizzle = arch::Swizzle::bytes_128},
+            {{64, 2, 11}});
+    load<4>("swizzle 32", {.extent = {16, 5, 4, 6}, .box = {16, 3, 2, 2}, .swizzle = arch::Swizzle::bytes_32},
+            {{8, 3, -1, 4}});
   }
 
-  void im2col(const std::string& name, const arch::Im2colMap& map, const Column& column) {
-    const unsigned bytes = map.box_channels * arch::bytes_of(map.scalar) * map.box_pixels;
-    sink_(run_case("tma_load_im2col/" + name, show_im2col_load<>, 64, bytes + 8, bytes / 4, arch::make_tensor_map(map),
-                   column, bytes));
+  void im2col(const std::string& name, arch::Im2colMap map, const Column& column) {
+    cases_.push_back({"tma_load_im2col/" + name, [=]() mutable {
+                        const DeviceBuffer<std::uint32_t> data(seeded_words(3 * 7 * 9 * 72 / 2, 5));
+                        map.data = data.data();
+                        const unsigned bytes = map.box_channels * arch::bytes_of(map.scalar) * map.box_pixels;
+                        return words_of(show_im2col_load<>, 64, bytes + 8, bytes / 4, arch::make_tensor_map(map),
+                                        column, bytes);
+                      }});
+  }
+
+  static arch::Im2colMap convolution(int kernel, int padding, int stride) {
+    return {.images = 3,
+            .height = 7,
+            .width = 9,
+            .channels = 72,
+            .lower_row = -padding,
+            .lower_column = -padding,
+            .upper_row = padding - kernel + 1,
+            .upper_column = padding - kernel + 1,
+            .row_step = stride,
+            .column_step = stride,
+            .box_pixels = 24};
   }
 
   void im2col_loads() {
-    const DeviceBuffer<std::uint32_t> data(seeded_words(3 * 7 * 9 * 72 / 2, 5));
-    const auto convolution = [&](int kernel, int padding, int stride) {
-      return arch::Im2colMap{.data = data.data(),
-                             .images = 3,
-                             .height = 7,
-                             .width = 9,
-                             .channels = 72,
-                             .lower_row = -padding,
-                             .lower_column = -padding,
-                             .upper_row = padding - kernel + 1,
-                             .upper_column = padding - kernel + 1,
-                             .row_step = stride,
-                             .column_step = stride,
-                             .box_pixels = 24};
-    };
     im2col("1x1", convolution(1, 0, 1), {0, 0, 0, 0, 0, 0});
     im2col("1x1/ragged channels", convolution(1, 0, 1), {64, 4, 6, 1, 0, 0});
     im2col("3x3/padding 1", convolution(3, 1, 1), {0, 6, 4, 0, 0, 0});
@@ -202,51 +219,57 @@ class TmaCases {
     im2col("3x3/padding 0/stride 2", convolution(3, 0, 2), {0, 4, 2, 1, 1, 1});
     im2col("5x5/padding 2", convolution(5, 2, 1), {16, 3, -2, 1, 4, 3});
     im2col("5x5/padding 2/stride 2", convolution(5, 2, 2), {0, 2, 4, 0, 4, 0});
-    arch::Im2colMap uneven = convolution(3, 1, 1);
-    uneven.row_step = 3;
-    uneven.upper_column = 0;
-    uneven.lower_row = -2;
-    im2col("uneven box", uneven, {0, 7, 1, 0, 1, 2});
-    arch::Im2colMap floats = convolution(3, 1, 1);
-    floats.scalar = arch::MapScalar::f32;
-    floats.channels = 36;
-    floats.box_channels = 32;
-    im2col("f32", floats, {8, 5, 2, 1, 0, 1});
-    arch::Im2colMap plain = convolution(3, 1, 1);
-    plain.swizzle = arch::Swizzle::none;
-    plain.box_channels = 24;
-    im2col("no swizzle", plain, {56, 5, 2, 1, 0, 1});
+    arch::Im2colMap map = convolution(3, 1, 1);
+    map.row_step = 3;
+    map.upper_column = 0;
+    map.lower_row = -2;
+    im2col("uneven box", map, {0, 7, 1, 0, 1, 2});
+    map = convolution(3, 1, 1);
+    map.scalar = f32;
+    map.channels = 36;
+    map.box_channels = 32;
+    im2col("f32", map, {8, 5, 2, 1, 0, 1});
+    map = convolution(3, 1, 1);
+    map.swizzle = arch::Swizzle::none;
+    map.box_channels = 24;
+    im2col("no swizzle", map, {56, 5, 2, 1, 0, 1});
   }
 
   template <int Rank>
   void store(const std::string& name, Map map, std::size_t words, const Box& first, const Box& second) {
-    const DeviceBuffer<std::uint32_t> data(std::vector<std::uint32_t>(words, untouched));
-    map.data = data.data();
-    unsigned bytes = arch::bytes_of(map.scalar);
-    for (const std::uint32_t extent : map.box) bytes *= extent;
-    run_case(name, show_tiled_store<Rank>, 64, bytes, 0, arch::make_tensor_map(map), first, second, bytes);
-    sink_({name, data.download()});
+    cases_.push_back({text("tma_store_", Rank, "d/", name), [=]() mutable {
+                        const DeviceBuffer<std::uint32_t> data(Words(words, untouched));
+                        map.data = data.data();
+                        (void)words_of(show_tiled_store<Rank>, 64, box_bytes(map), 0, arch::make_tensor_map(map), first,
+                                       second, box_bytes(map));
+                        return data.download();
+                      }});
   }
 
   void stores() {
-    for (const arch::Swizzle swizzle : swizzles) {
-      const unsigned row = swizzle == arch::Swizzle::none ? 48 : arch::bytes_of(swizzle);
-      store<2>(text("tma_store_2d/swizzle ", arch::bytes_of(swizzle)),
-               {.extent = {72, 20}, .box = {row / 2, 9}, .swizzle = swizzle}, 36 * 20, {{-1, -2}}, {{64, 15}});
-    }
-    store<3>("tma_store_3d", {.scalar = arch::MapScalar::f32, .extent = {12, 5, 3}, .box = {8, 2, 2}}, 12 * 5 * 3,
-             {{1, 0, 0}}, {{8, 4, 2}});
-    store<4>("tma_store_4d", {.extent = {16, 3, 4, 2}, .box = {8, 2, 2, 1}}, 16 * 3 * 4 * 2 / 2, {{0, 2, -1, 0}},
+    for (const arch::Swizzle swizzle : swizzles)
+      store<2>(text("swizzle ", arch::bytes_of(swizzle)),
+               {.extent = {72, 20}, .box = {row_of(swizzle, arch::MapScalar::bf16), 9}, .swizzle = swizzle}, 36 * 20,
+               {{8, 3}}, {{64, 15}});
+    store<3>("f32", {.scalar = f32, .extent = {12, 5, 3}, .box = {8, 2, 2}}, 12 * 5 * 3, {{0, 0, 0}}, {{8, 4, 2}});
+    store<4>("bf16", {.extent = {16, 3, 4, 2}, .box = {8, 2, 2, 1}}, 16 * 3 * 4 * 2 / 2, {{0, 2, 1, 0}},
              {{8, 0, 2, 1}});
   }
 
-  void phases() {
-    const DeviceBuffer<std::uint32_t> data(seeded_words(32 * 4));
-    const Map map{.data = data.data(), .scalar = arch::MapScalar::f32, .extent = {32, 4}, .box = {32, 4}};
-    sink_(run_case("mbarrier/phases", show_mbarrier_phases<>, 32, 520, 9, arch::make_tensor_map(map), 512u));
+  /// What an H100 answers with an illegal instruction.
+  void refused() {
+    const Map map{.extent = {80, 24}, .box = {64, 16}, .swizzle = arch::Swizzle::bytes_128};
+    load<2>("refused/x 3", map, {{3, 0}});
+    load<2>("refused/x -3", map, {{-3, 0}});
+    load<2>("refused/f32 x 2", {.scalar = f32, .extent = {40, 24}, .box = {32, 8}}, {{2, 0}});
+    load<2>("refused/at a multiple of 64 bytes", map, {{8, 3}}, 64);
+    im2col("refused/channel 4", convolution(3, 1, 1), {4, 6, 4, 0, 0, 0});
+    store<2>("refused/y -1", map, 40 * 24, {{0, -1}}, {{0, 0}});
+    store<2>("refused/x -8", map, 40 * 24, {{-8, 0}}, {{0, 0}});
+    store<2>("refused/x 4", map, 40 * 24, {{4, 0}}, {{0, 0}});
   }
 
-  const CaseSink& sink_;
+  ArchCases& cases_;
 };
 
 }  // namespace fusiform::test

@@ -152,21 +152,26 @@ __global__ void __launch_bounds__(256, 1) show_roles(std::uint32_t* out) {
 #endif
 }
 
-inline void run_warp_cases(const CaseSink& sink) {
-  sink(run_case("bf16 conversions", show_conversions<>, 128, 0, 3 * 128));
-  sink(run_case("to_tf32", show_tf32_rounding<>, 128, 0, 128));
-  sink(run_case("shuffles", show_shuffles<>, 32, 0, 7 * 32));
-  const DeviceBuffer<std::uint32_t> words(seeded_words(7 * 32, 3));
-  sink(run_case("cp_async", show_cp_async<>, 32, 7 * 128, 7 * 32, words.data()));
-  sink(run_case("ldmatrix/x1", show_ldmatrix<1, false>, 32, 512, 32));
-  sink(run_case("ldmatrix/x1/transposed", show_ldmatrix<1, true>, 32, 512, 32));
-  sink(run_case("ldmatrix/x2", show_ldmatrix<2, false>, 32, 512, 64));
-  sink(run_case("ldmatrix/x2/transposed", show_ldmatrix<2, true>, 32, 512, 64));
-  sink(run_case("ldmatrix/x4", show_ldmatrix<4, false>, 32, 512, 128));
-  sink(run_case("ldmatrix/x4/transposed", show_ldmatrix<4, true>, 32, 512, 128));
-  sink(run_case("mma/m16n8k16/bf16", show_mma_bf16<>, 32, 0, 128));
-  sink(run_case("mma/m16n8k8/tf32", show_mma_tf32<>, 32, 0, 128));
-  sink(run_case("named barriers and setmaxnreg", show_roles<>, 256, 512, 3 * 128));
+inline void add_warp_cases(ArchCases& cases) {
+  const auto add = [&](const char* name, auto kernel, unsigned threads, std::size_t shared_bytes, std::size_t words) {
+    cases.push_back({name, [=] { return words_of(kernel, threads, shared_bytes, words); }});
+  };
+  add("bf16 conversions", show_conversions<>, 128, 0, 3 * 128);
+  add("to_tf32", show_tf32_rounding<>, 128, 0, 128);
+  add("shuffles", show_shuffles<>, 32, 0, 7 * 32);
+  cases.push_back({"cp_async", [] {
+                     const DeviceBuffer<std::uint32_t> words(seeded_words(7 * 32, 3));
+                     return words_of(show_cp_async<>, 32, 7 * 128, 7 * 32, words.data());
+                   }});
+  add("ldmatrix/x1", show_ldmatrix<1, false>, 32, 512, 32);
+  add("ldmatrix/x1/transposed", show_ldmatrix<1, true>, 32, 512, 32);
+  add("ldmatrix/x2", show_ldmatrix<2, false>, 32, 512, 64);
+  add("ldmatrix/x2/transposed", show_ldmatrix<2, true>, 32, 512, 64);
+  add("ldmatrix/x4", show_ldmatrix<4, false>, 32, 512, 128);
+  add("ldmatrix/x4/transposed", show_ldmatrix<4, true>, 32, 512, 128);
+  add("mma/m16n8k16/bf16", show_mma_bf16<>, 32, 0, 128);
+  add("mma/m16n8k8/tf32", show_mma_tf32<>, 32, 0, 128);
+  add("named barriers and setmaxnreg", show_roles<>, 256, 512, 3 * 128);
 }
 
 }  // namespace fusiform::test

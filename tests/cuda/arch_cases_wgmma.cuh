@@ -39,21 +39,23 @@ __global__ void __launch_bounds__(128, 1) show_wgmma(std::uint32_t* out) {
 }
 
 template <int N>
-void run_wgmma_cases(const CaseSink& sink) {
+void add_wgmma_cases(ArchCases& cases) {
   using arch::Order;
   const std::string name = text("wgmma/m64n", N, "k16/");
-  const auto add = [&](const char* orders, auto kernel) { sink(run_case(name + orders, kernel, 128, 65536, 8 * N)); };
+  const auto add = [&](const char* orders, auto kernel) {
+    cases.push_back({name + orders, [kernel] { return words_of(kernel, 128, 65536, 8 * N); }});
+  };
   add("k_major, k_major", show_wgmma<N, Order::k_major, Order::k_major>);
   add("k_major, mn_major", show_wgmma<N, Order::k_major, Order::mn_major>);
   add("mn_major, k_major", show_wgmma<N, Order::mn_major, Order::k_major>);
   add("mn_major, mn_major", show_wgmma<N, Order::mn_major, Order::mn_major>);
 }
 
-inline void run_wgmma_cases(const CaseSink& sink) {
-  run_wgmma_cases<64>(sink);
-  run_wgmma_cases<128>(sink);
-  run_wgmma_cases<192>(sink);
-  run_wgmma_cases<256>(sink);
+inline void add_wgmma_cases(ArchCases& cases) {
+  add_wgmma_cases<64>(cases);
+  add_wgmma_cases<128>(cases);
+  add_wgmma_cases<192>(cases);
+  add_wgmma_cases<256>(cases);
 }
 
 }  // namespace fusiform::test

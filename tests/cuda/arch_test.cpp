@@ -62,7 +62,7 @@ std::vector<std::uint32_t> load_patches(const Convolution& p, const DeviceBuffer
                       line / p.out_height(),
                       b,
                       a};
-  return run_case("im2col", show_im2col_load<>, 64, 2048 + 8, 512, arch::make_tensor_map(map), column, 2048u).words;
+  return words_of(show_im2col_load<>, 64, 2048 + 8, 512, arch::make_tensor_map(map), column, 2048u);
 }
 
 /// c(16, 8) += a(16, 16) b(16, 8), a and the transposed b in shared memory, fragments by ldmatrix.
@@ -143,12 +143,11 @@ TEST_CASE("Tiled loads copy boxes, with zeros outside, in every swizzle", "[arch
   const std::vector<std::uint32_t> words = seeded_words(40 * 24);
   const DeviceBuffer<std::uint32_t> data(words);
   for (const arch::Swizzle swizzle : {arch::Swizzle::bytes_32, arch::Swizzle::bytes_64, arch::Swizzle::bytes_128})
-    for (const Box& box : {Box{{0, 0}}, Box{{-5, 3}}, Box{{70, -2}}, Box{{24, 20}}}) {
+    for (const Box& box : {Box{{0, 0}}, Box{{-8, 3}}, Box{{72, -2}}, Box{{24, 20}}}) {
       const unsigned bytes = arch::bytes_of(swizzle);
       const arch::TiledMap map{.data = data.data(), .extent = {80, 24}, .box = {bytes / 2, 16}, .swizzle = swizzle};
-      const std::vector<std::uint32_t> tile = run_case("load", show_tiled_load<2>, 64, bytes * 16 + 8, bytes * 4,
-                                                       arch::make_tensor_map(map), box, bytes * 16)
-                                                  .words;
+      const std::vector<std::uint32_t> tile =
+          words_of(show_tiled_load<2>, 64, bytes * 16 + 8, bytes * 4, arch::make_tensor_map(map), box, bytes * 16, 0u);
       int wrong = 0;
       for (int row = 0; row < 16; ++row)
         for (int i = 0; i < int(bytes) / 2; ++i) {
@@ -168,7 +167,7 @@ TEST_CASE("Fragments loaded by ldmatrix multiply as matrices", "[arch]") {
   for (std::uint32_t i = 0; i < 64; ++i) b[i] = seeded_bf16_pair(i + 500);
   const DeviceBuffer<std::uint32_t> a_buffer(a), b_buffer(b);
   const std::vector<std::uint32_t> product =
-      run_case("mma", multiply_by_mma<>, 32, 192 * 4, 128, a_buffer.data(), b_buffer.data()).words;
+      words_of(multiply_by_mma<>, 32, 192 * 4, 128, a_buffer.data(), b_buffer.data());
   const auto at = [](const std::vector<std::uint32_t>& matrix, std::size_t row, std::size_t k) {
     return double(arch::to_float({half_word(matrix, row * 16 + k)}));
   };
