@@ -72,12 +72,9 @@ struct HopperCost {
   double stage, around;
 };
 inline constexpr HopperCost hopper_pixel_costs[] = {
-    {0.672, 2.4}, {0.666, 4.0}, {0.432, 0.9}, {0.488, 1.8}, {0.330, 0.1}, {0.511, 2.2}, {0.639, 3.0},
-    {0.677, 3.0}, {0.501, 2.4}, {0.345, 2.0}, {0.201, 1.0}, {0.331, 1.5}, {0.257, 1.3},
-};
+    {0.660, 3.0}, {0.425, 0.9}, {0.327, 0.1}, {0.515, 2.2}, {0.262, 1.4}};
 inline constexpr HopperCost hopper_filter_costs[] = {
-    {0.711, 0.2}, {0.509, 0.2}, {0.376, 0.2}, {0.983, 0.2}, {0.676, 0.2}, {0.459, 0.2}, {0.236, 0.8}, {0.990, 0.2},
-};
+    {0.509, 0.2}, {0.376, 0.2}, {0.983, 0.2}, {0.459, 0.2}, {0.236, 0.8}};
 static_assert(std::size(hopper_pixel_costs) == std::size(hopper_pixel_tiles));
 static_assert(std::size(hopper_filter_costs) == std::size(hopper_filter_tiles));
 
