@@ -256,7 +256,7 @@ class TmaCases {
              {{8, 0, 2, 1}});
   }
 
-  /// What an H100 answers with an illegal instruction.
+  /// What an H100 answers with an illegal instruction or, for the misplaced tile, a misaligned address.
   void refused() {
     const Map map{.extent = {80, 24}, .box = {64, 16}, .swizzle = arch::Swizzle::bytes_128};
     load<2>("refused/x 3", map, {{3, 0}});
