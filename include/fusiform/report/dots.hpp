@@ -205,9 +205,8 @@ inline void add_dot_rows(Figure& figure, const DotsOptions& options) {
   for (const DotPanel& panel : options.panels)
     for (const DotCell& cell : panel.cells) right = std::max(right, gnuplot::text_width(cell.note, 10.5) + 16);
   const auto gaps = static_cast<double>(columns - 1);
-  const double panel_width =
-      std::clamp((900 - left - right - gaps * (right + 10)) / static_cast<double>(columns), 150.0, 460.0);
-  const double gap = right + 10;
+  const double gap = std::max(right + 10, 48.0);  // the last number of one axis and the first of the next fit in
+  const double panel_width = std::clamp((900 - left - right - gaps * gap) / static_cast<double>(columns), 150.0, 460.0);
   const double row_height = std::max(22.0, 11.0 * static_cast<double>(options.series.size()) + 8);
   const double panel_height = row_height * static_cast<double>(options.rows.size());
   figure.width = left + panel_width * static_cast<double>(columns) + gap * gaps + right;

@@ -2,7 +2,9 @@
 /// Last stage: one self-contained page that shows what was done and what came out.
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +20,10 @@ namespace fusiform {
 
 namespace detail {
 
-/// One sentence about the last layer: what the lesion of each task's units did to that task and to the others.
+/// One sentence about the last layer of a net: what the lesion of each task's units did to that task and to the others.
 [[nodiscard]] inline std::string finding(const Json& layer, double fraction) {
-  std::string sentence =
-      "In " + layer.at("layer").get<std::string>() + ", lesioning the top " + percent_text(fraction, 0) + " of units";
+  std::string sentence = text("In ", layer.at("layer").get<std::string>(), " of seed ", layer.at("seed").get<Index>(),
+                              ", lesioning the top ", percent_text(fraction, 0), " of units");
   const std::vector<std::string> tasks = names_of(layer.at("rankings"), "task");
   for (std::size_t s = 0; s < tasks.size(); ++s) {
     sentence += (s == 0 ? " ranked for " : "; ranked for ") + tasks[s] + ":";
@@ -48,6 +50,17 @@ namespace detail {
   return sentence + ".";
 }
 
+/// The index of a layer: over seeds if there are several, else with the interval of the one net; none if undefined.
+[[nodiscard]] inline std::optional<Headline> index_headline(const Json& summary, const Json& layer) {
+  const std::string name = string_at(layer, "layer");
+  const OverSeeds index = pooled_index(summary, string_at(layer, "net"), name);
+  if (!std::isfinite(index.mark.value)) return std::nullopt;
+  return Headline{"segregation index, " + name, number_text(index.mark.value, 2),
+                  text(summary.at("level").get<double>() * 100, " % interval ",
+                       ends_text({.low = index.mark.low, .high = index.mark.high}, 2),
+                       index.seeds > 1 ? text(" over ", index.seeds, " seeds") : "")};
+}
+
 inline void add_result(HtmlPage& page, const Json& summary) {
   page.section("Result");
   const double fraction = summary.at("headline_fraction").get<double>();
@@ -63,12 +76,7 @@ inline void add_result(HtmlPage& page, const Json& summary) {
   }
   const std::vector<Json> layers = layers_of(summary, nets.front());
   const Json& last = layers.back();
-  if (!last.at("segregation").is_null() && !last.at("segregation").at("index").is_null()) {
-    const Json& index = last.at("segregation").at("index");
-    numbers.push_back({"segregation index, " + last.at("layer").get<std::string>(),
-                       number_text(number_or_nan(index.at("estimate")), 2),
-                       text(summary.at("level").get<double>() * 100, " % interval ", ends_text(ends_of(index), 2))});
-  }
+  if (const auto headline = index_headline(summary, last)) numbers.push_back(*headline);
   page.headlines(numbers);
   page.paragraph(finding(last, fraction));
   for (const Json& layer : layers)
