@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <utility>
 
 #include <fusiform/core/rounding.hpp>
@@ -92,23 +91,29 @@ FUSIFORM_INLINE void store_strided_tile(simd::Vector<T> (&sum)[rows][vectors], c
   each([&](auto i, auto v) __attribute__((always_inline)) { simd::store(c + i * row + v * lanes, sum[i][v]); });
 }
 
-/// sum(i, j) += a[i * a_row] * b[j].
+/// sum(i, j) += sum over k of a[i * a_row + k * a_step] * b[k * b_step + j], for 0 <= k < steps. Each step asks for the
+/// line at `ahead`, `ahead_step` behind that of the step before.
 template <Scalar T, int rows, int vectors>
-FUSIFORM_INLINE void add_products(const T* a, Index a_row, const T* b, simd::Vector<T> (&sum)[rows][vectors]) {
-  simd::Vector<T> b_row[vectors];
-  simd::unrolled<vectors>([&](auto v)
-                              __attribute__((always_inline)) { b_row[v] = simd::load(b + v * simd::lanes<T>); });
-  simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
-    const simd::Vector<T> a_element = simd::broadcast(a[i * a_row]);
+FUSIFORM_INLINE void add_products(Index steps, const T* a, Index a_row, Index a_step, const T* b, Index b_step,
+                                  const T* ahead, Index ahead_step, simd::Vector<T> (&sum)[rows][vectors]) {
+  for (Index k = 0; k < steps; ++k, a += a_step, b += b_step, ahead += ahead_step) {
+    __builtin_prefetch(ahead, 0, 2);  // into the second level: into the first one it gained nothing
+    simd::Vector<T> b_row[vectors];
     simd::unrolled<vectors>([&](auto v)
-                                __attribute__((always_inline)) { sum[i][v] = a_element * b_row[v] + sum[i][v]; });
-  });
+                                __attribute__((always_inline)) { b_row[v] = simd::load(b + v * simd::lanes<T>); });
+    simd::unrolled<rows>([&](auto i) __attribute__((always_inline)) {
+      const simd::Vector<T> a_element = simd::broadcast(a[i * a_row]);
+      simd::unrolled<vectors>([&](auto v)
+                                  __attribute__((always_inline)) { sum[i][v] = a_element * b_row[v] + sum[i][v]; });
+    });
+  }
 }
 
-/// Steps between the rows of a tile that are asked for. A wide tile of AVX-512 has 28 lines; asked for at once they
-/// would hold up the loads. Of other tiles all rows are asked for with the first step.
+/// A wide tile of AVX-512 has 28 lines. Asked for at once they would hold up the loads, so that they are asked for row
+/// after row, a row every so many steps. The lines of other tiles are asked for before the first step.
 template <int vectors>
-inline constexpr Index steps_per_fetch = simd::registers == 32 && vectors == 4 ? 8 : std::numeric_limits<Index>::max();
+inline constexpr bool spreads_fetches = simd::registers == 32 && vectors == 4;
+inline constexpr Index steps_per_fetch = 8;
 
 /// `tiles` tiles of `rows` x (`vectors` vectors) below each other. Every element is summed in the order of (r, k),
 /// whatever the tile.
@@ -117,8 +122,6 @@ void strided_tiles(Index tiles, const StridedOperands<T>& operands, const FetchA
                    const StridedTarget<T>& target) {
   using Vector = simd::Vector<T>;
   constexpr int lanes = simd::lanes<T>;
-  constexpr Index stretch = steps_per_fetch<vectors>;
-  constexpr int fetched = stretch == std::numeric_limits<Index>::max() ? rows : 1;
   const Index a_row = operands.a_row;
   const Index a_step = operands.a_step;
   const Index b_step = operands.b_step;
@@ -127,8 +130,8 @@ void strided_tiles(Index tiles, const StridedOperands<T>& operands, const FetchA
   const T* a = operands.a;
   const T* ahead = fetch.from;
   for (Index tile = 0; tile < tiles; ++tile) {
-    Index unfetched = rows;
-    T* to = here.c;
+    if constexpr (!spreads_fetches<vectors>) fetch_for_writing<T, rows, vectors>(here.c, here.row);
+    [[maybe_unused]] Index fetched = 0;
     Vector sum[rows][vectors];
     simd::unrolled<vectors>([&](auto v) __attribute__((always_inline)) {
       const Vector start = target.start == nullptr ? Vector{} : simd::load(target.start + v * lanes);
@@ -138,17 +141,14 @@ void strided_tiles(Index tiles, const StridedOperands<T>& operands, const FetchA
       const T* a_at = a + r * operands.a_line;
       const T* b_at = operands.b + r * operands.b_line;
       const T* ahead_at = ahead + r * fetch.line;
-      for (Index rest = operands.depth; rest > 0; rest -= stretch) {
-        if (unfetched > 0) {
-          fetch_for_writing<T, fetched, vectors>(to, here.row);
-          to += here.row;
-          unfetched -= fetched;
+      if constexpr (spreads_fetches<vectors>) {
+        for (Index k = 0; k < operands.depth; k += steps_per_fetch) {
+          if (fetched < rows) fetch_for_writing<T, 1, vectors>(here.c + fetched++ * here.row, here.row);
+          add_products<T, rows, vectors>(std::min(steps_per_fetch, operands.depth - k), a_at + k * a_step, a_row,
+                                         a_step, b_at + k * b_step, b_step, ahead_at + k * ahead_step, ahead_step, sum);
         }
-        const Index steps = std::min(rest, stretch);
-        for (Index k = 0; k < steps; ++k, a_at += a_step, b_at += b_step, ahead_at += ahead_step) {
-          __builtin_prefetch(ahead_at, 0, 2);  // into the second level: into the first one it gained nothing
-          add_products<T, rows, vectors>(a_at, a_row, b_at, sum);
-        }
+      } else {
+        add_products<T, rows, vectors>(operands.depth, a_at, a_row, a_step, b_at, b_step, ahead_at, ahead_step, sum);
       }
     }
     store_strided_tile<T, rows, vectors>(sum, here);
