@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fusiform/analysis/multiple_testing.hpp>
+#include <fusiform/analysis/null_distribution.hpp>
 #include <fusiform/analysis/segregation.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/study/context.hpp>
@@ -102,16 +103,15 @@ namespace fusiform::detail {
   }
   const bool has_index = !segregation.is_null() && !segregation.at("index").is_null();
   const double observed = has_index ? segregation.at("index").at("estimate").get<double>() : undefined;
-  std::vector<double> sorted = indices;
-  std::sort(sorted.begin(), sorted.end());
+  const NullDistribution null = null_distribution(observed, indices, study.config.statistics.level);
   return {{"draws", lesion.random_classes},
           {"undefined", undefined_ones},
           {"indices", indices},
-          {"mean", mean(indices)},
-          {"sd", standard_deviation(indices)},
-          {"low", quantile(sorted, (1 - study.config.statistics.level) / 2)},
-          {"high", quantile(sorted, (1 + study.config.statistics.level) / 2)},
-          {"p", has_index && !indices.empty() ? Json(permutation_p(observed, indices)) : Json(nullptr)}};
+          {"mean", null.mean},
+          {"sd", null.deviation},
+          {"low", null.low},
+          {"high", null.high},
+          {"p", has_index && !indices.empty() ? Json(null.p) : Json(nullptr)}};
 }
 
 /// Adds "p_holm" and "p_fdr" (Benjamini-Hochberg) to objects with a "p": the tests of one family. An undefined p stays
