@@ -28,11 +28,13 @@ class AddedLesions {
 
   [[nodiscard]] virtual Index units() const = 0;        ///< of the layer
   [[nodiscard]] virtual Index image_count() const = 0;  ///< of the list
+  [[nodiscard]] virtual Index block() const = 0;        ///< images that are computed together; ranges are whole blocks
 
   /// For each entry of `added` what the units of `base` and of the entry together do, lesioned, to each image of
-  /// `images`; an empty entry: the base alone. What an image yields depends on the image and the lesion only: not on
+  /// `images`; an empty entry: the base alone. What an image yields depends on its block and the lesion only: not on
   /// the other entries, on the range, on threads or on memory.
-  /// Throws ConfigError for units that are not there or named twice, and for images that are not there.
+  /// Throws ConfigError for units that are not there or named twice, and for a range that does not begin with a block,
+  /// or ends neither with one nor with the list.
   [[nodiscard]] virtual std::vector<Outcomes<T>> evaluate(std::span<const Index> base,
                                                           std::span<const std::vector<Index>> added,
                                                           ImageRange images) = 0;
