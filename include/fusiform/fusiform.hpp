@@ -2,6 +2,7 @@
 /// The whole library except what needs other libraries (image files, reports, studies).
 
 #include <fusiform/analysis/across_nets.hpp>
+#include <fusiform/analysis/added_lesions.hpp>
 #include <fusiform/analysis/apply_lesion.hpp>
 #include <fusiform/analysis/attribution.hpp>
 #include <fusiform/analysis/bca_interval.hpp>
@@ -87,6 +88,7 @@
 #include <fusiform/io/json_lines.hpp>
 #include <fusiform/io/npy.hpp>
 #include <fusiform/io/npz_writer.hpp>
+#include <fusiform/io/record_log.hpp>
 #include <fusiform/io/safetensors.hpp>
 #include <fusiform/io/safetensors_header.hpp>
 #include <fusiform/io/zip_directory.hpp>
