@@ -18,9 +18,11 @@
 #include <fusiform/analysis/feature_scaling.hpp>
 #include <fusiform/analysis/feature_table.hpp>
 #include <fusiform/analysis/folds.hpp>
+#include <fusiform/analysis/journaled_lesions.hpp>
 #include <fusiform/analysis/kendall.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/analysis/lesion_agreement.hpp>
+#include <fusiform/analysis/lesion_bytes.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/analysis/lesion_reference.hpp>
 #include <fusiform/analysis/matched_images.hpp>
@@ -48,6 +50,7 @@
 #include <fusiform/analysis/unit_means.hpp>
 #include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/analysis/unit_table.hpp>
+#include <fusiform/core/byte_string.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/nearest_names.hpp>
