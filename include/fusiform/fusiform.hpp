@@ -51,6 +51,7 @@
 #include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/analysis/unit_table.hpp>
 #include <fusiform/core/byte_string.hpp>
+#include <fusiform/core/communicator.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/nearest_names.hpp>
@@ -64,6 +65,7 @@
 #include <fusiform/core/simd_math.hpp>
 #include <fusiform/core/storage.hpp>
 #include <fusiform/core/tensor.hpp>
+#include <fusiform/core/together.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/cifar.hpp>
