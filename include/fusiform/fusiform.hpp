@@ -40,6 +40,7 @@
 #include <fusiform/analysis/segregation_difference.hpp>
 #include <fusiform/analysis/selection.hpp>
 #include <fusiform/analysis/selectivity.hpp>
+#include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/analysis/similarity.hpp>
 #include <fusiform/analysis/site_gradients.hpp>
 #include <fusiform/analysis/sparse_projection.hpp>
