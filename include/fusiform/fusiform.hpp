@@ -20,6 +20,7 @@
 #include <fusiform/analysis/kendall.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/analysis/lesion_agreement.hpp>
+#include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/analysis/lesion_reference.hpp>
 #include <fusiform/analysis/matched_images.hpp>
