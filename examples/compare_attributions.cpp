@@ -50,8 +50,8 @@ int main(int argc, char** argv) try {
   const std::vector<View<const float, Cpu>> tables{responses[0].values, responses[1].values};
   const TaskVariances variances = task_variances(tables);
   for (std::size_t t = 0; t < 2; ++t) {
-    LesionEvaluator<float> evaluator(net, site, head, tests[t]);
-    const std::vector<double> effects = unit_means(unit_effects(evaluator, tests[t].labels).values);
+    IncrementalLesions<float> single_units(net, site, head, tests[t]);
+    const std::vector<double> effects = unit_means(unit_effects(single_units, tests[t].labels).values);
     const UnitTable taylor = taylor_attribution(net, site, head, tests[t]);
     const Conductance conductance = layer_conductance(net, site, head, tests[t]);
     const std::vector<Shortcut> shortcuts{{"Taylor, first order", unit_means(taylor.values)},

@@ -36,8 +36,8 @@ int main(int argc, char** argv) try {
   for (const std::string& task : pack.tasks()) {
     const auto train = labelled_images<float>(
         pack, stratified_images(pack, task, Split::train, 256, rng.stream("ranking " + task)), {.crop = 32});
-    LesionEvaluator<float> evaluator(net, site, head, train);
-    rankings.push_back(rank_units(evaluator, {.fraction = 0.2, .group = 0.016}));
+    IncrementalLesions<float> single_units(net, site, head, train);
+    rankings.push_back(rank_units(single_units, {.fraction = 0.2, .group = 0.016}));
     tests.push_back({task, head, labelled_images<float>(pack, pack.select(task, Split::test), {.crop = 32})});
   }
   const auto lesions = plan_lesions(pack.tasks(), rankings, {.fractions = {0.2}}, rng);

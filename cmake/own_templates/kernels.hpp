@@ -4,6 +4,7 @@
 
 #include <fusiform/ops/avg_pool2d.hpp>
 #include <fusiform/ops/batch_norm.hpp>
+#include <fusiform/ops/channel_update.hpp>
 #include <fusiform/ops/conv2d.hpp>
 #include <fusiform/ops/linear.hpp>
 #include <fusiform/ops/local_response_norm.hpp>
@@ -36,6 +37,7 @@
 #define FUSIFORM_KERNELS_winograd_4x4(prefix, T) FUSIFORM_WINOGRAD_KERNELS(prefix, 4, T)
 
 #define FUSIFORM_KERNELS_linear(prefix, T)                                                                \
+  prefix void channel_update<T>(const ChannelUpdate<T>&);                                                 \
   prefix void linear_forward<T>(View<const T, Cpu>, View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>, \
                                 const LinearOptions&);                                                    \
   prefix void linear_backward_input<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>);             \

@@ -18,10 +18,13 @@
 #include <fusiform/analysis/feature_scaling.hpp>
 #include <fusiform/analysis/feature_table.hpp>
 #include <fusiform/analysis/folds.hpp>
+#include <fusiform/analysis/image_range.hpp>
+#include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/journaled_lesions.hpp>
 #include <fusiform/analysis/kendall.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/analysis/lesion_agreement.hpp>
+#include <fusiform/analysis/lesion_base.hpp>
 #include <fusiform/analysis/lesion_bytes.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/analysis/lesion_reference.hpp>
@@ -43,6 +46,7 @@
 #include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/analysis/similarity.hpp>
 #include <fusiform/analysis/site_gradients.hpp>
+#include <fusiform/analysis/site_values.hpp>
 #include <fusiform/analysis/sparse_projection.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/analysis/subgroups.hpp>
@@ -117,6 +121,7 @@
 #include <fusiform/nets/activations.hpp>
 #include <fusiform/nets/alexnet.hpp>
 #include <fusiform/nets/build_network.hpp>
+#include <fusiform/nets/channel_region.hpp>
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/nets/description.hpp>
 #include <fusiform/nets/freeze.hpp>
@@ -141,6 +146,7 @@
 #include <fusiform/ops/avg_pool2d.hpp>
 #include <fusiform/ops/batch_norm.hpp>
 #include <fusiform/ops/batch_norm_gradients.hpp>
+#include <fusiform/ops/channel_update.hpp>
 #include <fusiform/ops/conv2d.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
 #include <fusiform/ops/copy.hpp>

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <fusiform/analysis/incremental_lesions.hpp>
+#include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/analysis/ranking.hpp>
 #include <fusiform/io/safetensors.hpp>
 #include <fusiform/nets/checkpoint.hpp>
@@ -102,11 +104,11 @@ void check_golden(const GoldenNet& net, const std::string& file_name, const std:
   }
   for (const std::string& layer : greedy) {
     INFO(file_name << ", layer " << layer);
-    LesionEvaluator<float> evaluator(net.network, lesion_site(net.network, layer, LesionKind::weights), head,
-                                     net.images);
+    IncrementalLesions<float> lesions(net.network, lesion_site(net.network, layer, LesionKind::weights), head,
+                                      net.images);
     // Groups of two whatever the layer's size: the share that gives two units.
-    const double group = 2.2 / static_cast<double>(evaluator.site().units);
-    const Ranking ranking = rank_units(evaluator, {.fraction = 0.25, .group = group});
+    const double group = 2.2 / static_cast<double>(lesions.units());
+    const Ranking ranking = rank_units(lesions, {.fraction = 0.25, .group = group});
     CHECK(ranking.units == golden.read<Index>("greedy." + layer + ".units"));
     const std::vector<double> losses = golden.read<double>("greedy." + layer + ".losses");
     REQUIRE(ranking.losses.size() == losses.size());
@@ -167,8 +169,8 @@ TEST_CASE("greedy rankings equal a naive search in nets of every structure") {
     const LabelledImages<double> images = small.images<double>(12);
     const LesionSite site = lesion_site(network, small.name == "residual" ? "block.conv1" : "conv1");
     const NodeId head = network.heads().front();
-    LesionEvaluator<double> evaluator(network, site, head, images, {.batch = 5});
-    const Ranking ranking = rank_units(evaluator, {.fraction = 0.5, .group = 0});
+    IncrementalLesions<double> lesions(network, site, head, images, {.block = 5});
+    const Ranking ranking = rank_units(lesions, {.fraction = 0.5, .group = 0});
     const Index limit = selection_schedule(site.units, 0.5, 0).limit;
     CHECK(ranking.units == naive_ranking(network, site.node, head, images, limit, 1));
     CHECK(static_cast<Index>(ranking.units.size()) == limit + 1);  // the published overshoot
@@ -179,8 +181,10 @@ TEST_CASE("the linear version sorts all units by their single lesions") {
   const SmallNet small = small_net("chain");
   const Network<double, Cpu> network = small.build<double>();
   const LabelledImages<double> images = small.images<double>(10);
-  LesionEvaluator<double> evaluator(network, lesion_site(network, "conv2"), network.heads().front(), images);
-  const Ranking ranking = rank_units(evaluator, {.fraction = 0, .group = 0.016});
+  const LesionSite site = lesion_site(network, "conv2");
+  LesionEvaluator<double> evaluator(network, site, network.heads().front(), images);
+  IncrementalLesions<double> lesions(network, site, network.heads().front(), images);
+  const Ranking ranking = rank_units(lesions, {.fraction = 0, .group = 0.016});
   REQUIRE(ranking.iterations.size() == 1);
   REQUIRE(ranking.units.size() == 8);
   for (std::size_t i = 0; i < 8; ++i) {
@@ -199,8 +203,8 @@ TEST_CASE("a ranking does not depend on threads or memory, and goes on where it 
   const RankingOptions options{.fraction = 0.4, .group = 0.1};
   const auto run = [&](int threads, std::size_t memory, Ranking so_far) {
     set_thread_count(threads);
-    LesionEvaluator<float> evaluator(network, site, head, images, {.batch = 4, .memory = memory});
-    return rank_units(evaluator, options, {}, std::move(so_far));
+    IncrementalLesions<float> lesions(network, site, head, images, {.block = 4, .memory = memory});
+    return rank_units(lesions, options, {}, std::move(so_far));
   };
   const Ranking reference = run(1, std::size_t{1} << 30U, {});
   REQUIRE(reference.iterations.size() == 5);
@@ -224,11 +228,11 @@ TEST_CASE("a ranking refuses losses that are not numbers, and fractions that wer
   const SmallNet small = small_net("chain");
   Network<float, Cpu> network = small.build<float>();
   const LabelledImages<float> images = small.images<float>(3);
-  LesionEvaluator<float> evaluator(network, lesion_site(network, "conv1"), network.heads().front(), images);
-  const Ranking ranking = rank_units(evaluator, {.fraction = 0.2, .group = 0});
+  IncrementalLesions<float> lesions(network, lesion_site(network, "conv1"), network.heads().front(), images);
+  const Ranking ranking = rank_units(lesions, {.fraction = 0.2, .group = 0});
   CHECK(ranking.top(0.2).size() == 1);
   CHECK_THROWS_AS(ranking.top(0.9), ConfigError);
   network.layer(network.find("fc2")).parameters()[1].value[0] = std::nanf("");
-  LesionEvaluator<float> broken(network, lesion_site(network, "conv1"), network.heads().front(), images);
+  IncrementalLesions<float> broken(network, lesion_site(network, "conv1"), network.heads().front(), images);
   CHECK_THROWS_AS(rank_units(broken), NumericError);
 }

@@ -5,17 +5,10 @@
 #include <span>
 #include <vector>
 
+#include <fusiform/analysis/image_range.hpp>
 #include <fusiform/train/outcomes.hpp>
 
 namespace fusiform {
-
-/// Images first..first+count-1 of a list.
-struct ImageRange {
-  Index first = 0;
-  Index count = 0;
-
-  friend constexpr bool operator==(const ImageRange&, const ImageRange&) = default;
-};
 
 /// One layer, one head, one list of images, one manner of lesion.
 template <Scalar T>

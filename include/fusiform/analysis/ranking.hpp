@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <fusiform/analysis/lesion_evaluator.hpp>
+#include <fusiform/analysis/added_lesions.hpp>
 #include <fusiform/analysis/selection.hpp>
 
 namespace fusiform {
@@ -14,7 +14,6 @@ namespace fusiform {
 struct RankingOptions {
   double fraction = 0.2;  ///< share of the layer's units to select (greedy_p); 0: one pass that sorts all (linear)
   double group = 0.016;   ///< share of the layer's units selected per iteration (group_p); 0: one at a time
-  LesionManner manner{};  ///< how units are lesioned
 };
 
 /// One iteration: every unit not yet selected is lesioned together with those that are.
@@ -45,6 +44,16 @@ struct Ranking {
     iterations.push_back(std::move(iteration));
   }
 
+  /// Units that are not ranked yet, ascending.
+  [[nodiscard]] std::vector<Index> remaining() const {
+    std::vector<bool> is_ranked(static_cast<std::size_t>(layer_units), false);
+    for (const Index unit : units) is_ranked[static_cast<std::size_t>(unit)] = true;
+    std::vector<Index> result;
+    for (Index unit = 0; unit < layer_units; ++unit)
+      if (!is_ranked[static_cast<std::size_t>(unit)]) result.push_back(unit);
+    return result;
+  }
+
   /// The first round(fraction · layer_units) units, half to even as in the published scripts.
   /// Throws ConfigError if fewer were ranked.
   [[nodiscard]] std::vector<Index> top(double fraction) const {
@@ -62,40 +71,24 @@ using RankingProgress = std::function<void(const Ranking& so_far, Index wanted)>
 /// `ranking` holds the iterations of an interrupted run with the same arguments, from which this one goes on.
 /// Throws NumericError if a loss is not a number.
 template <Scalar T>
-[[nodiscard]] Ranking rank_units(LesionEvaluator<T>& evaluator, const RankingOptions& options = {},
+[[nodiscard]] Ranking rank_units(AddedLesions<T>& lesions, const RankingOptions& options = {},
                                  const RankingProgress& progress = {}, Ranking ranking = {}) {
-  const SelectionSchedule schedule = selection_schedule(evaluator.site().units, options.fraction, options.group);
-  ranking.layer_units = evaluator.site().units;
-  std::vector<Index> remaining;
-  for (Index unit = 0; unit < ranking.layer_units; ++unit)
-    if (std::find(ranking.units.begin(), ranking.units.end(), unit) == ranking.units.end()) remaining.push_back(unit);
-  while (schedule.goes_on(static_cast<Index>(ranking.units.size())) && !remaining.empty()) {
+  const SelectionSchedule schedule = selection_schedule(lesions.units(), options.fraction, options.group);
+  ranking.layer_units = lesions.units();
+  while (schedule.goes_on(static_cast<Index>(ranking.units.size())) &&
+         static_cast<Index>(ranking.units.size()) < ranking.layer_units) {
     RankingIteration iteration;
-    iteration.candidates = remaining;
-    // The base, then one per candidate.
-    std::vector<Lesion> lesions{{ranking.units, options.manner.kind, options.manner.alpha}};
-    for (const Index unit : remaining) {
-      lesions.push_back(lesions.front());
-      lesions.back().units.push_back(unit);
-    }
-    const std::vector<Outcomes<T>> outcomes = evaluator.evaluate(std::span<const Lesion>(lesions));
+    iteration.candidates = ranking.remaining();
+    std::vector<std::vector<Index>> added{{}};  // the base, then one for each candidate
+    for (const Index unit : iteration.candidates) added.push_back({unit});
+    const std::vector<Outcomes<T>> outcomes = lesions.evaluate(ranking.units, added, {0, lesions.image_count()});
     iteration.base_loss = outcomes.front().mean_loss();
     for (std::size_t i = 1; i < outcomes.size(); ++i) {
       iteration.losses.push_back(outcomes[i].mean_loss());
       iteration.accuracies.push_back(outcomes[i].top1());
     }
     iteration.selection = select_group(iteration.candidates, iteration.losses, schedule.group);
-    for (const Index unit : iteration.selection.units) {
-      const auto place = std::lower_bound(remaining.begin(), remaining.end(), unit);
-      const auto position =
-          static_cast<std::size_t>(std::lower_bound(iteration.candidates.begin(), iteration.candidates.end(), unit) -
-                                   iteration.candidates.begin());
-      ranking.units.push_back(unit);
-      ranking.losses.push_back(iteration.losses[position]);
-      ranking.accuracies.push_back(iteration.accuracies[position]);
-      remaining.erase(place);
-    }
-    ranking.iterations.push_back(std::move(iteration));
+    ranking.append(std::move(iteration));
     if (progress) progress(ranking, selection_cost(ranking.layer_units, schedule).selected);
   }
   return ranking;

@@ -21,6 +21,8 @@ class Add : public Layer<T, D> {
     return {.inputs = false, .output = false, .in_place = true};
   }
 
+  [[nodiscard]] bool keeps_channels_apart() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override { add(pass.inputs, pass.output); }
 
   void backward(const BackwardArguments<T, D>& pass) override {

@@ -53,6 +53,8 @@ class BatchNorm : public Layer<T, D> {
     return static_cast<std::size_t>((mode == Mode::train ? 3 : 2) * options_.channels) * sizeof(T);
   }
 
+  [[nodiscard]] bool keeps_channels_apart() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     auto& values = pass.state.values;
     values.resize(pass.mode == Mode::train ? 3 : 2);

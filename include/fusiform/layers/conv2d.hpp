@@ -65,6 +65,10 @@ class Conv2d final : public Layer<T, D> {
 
   [[nodiscard]] bool can_end_with_relu() const override { return true; }
 
+  [[nodiscard]] std::optional<ChannelTerms<T, D>> channel_terms() const override {
+    return ChannelTerms<T, D>{weight(), config_.stride, config_.padding};
+  }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     // Weights change with every training step: there is nothing to keep then.
     FilterCache<T, D>* cache = pass.mode == Mode::evaluate ? &filters_ : nullptr;

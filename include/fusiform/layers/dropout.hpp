@@ -36,6 +36,8 @@ class Dropout : public Layer<T, D> {
     return mode == Mode::train ? static_cast<std::size_t>(dropout_mask_shape(output).size()) * sizeof(std::int32_t) : 0;
   }
 
+  [[nodiscard]] bool keeps_channels_apart() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     if (pass.mode == Mode::evaluate) {
       pass.state.indices.resize(Shape{0});

@@ -19,6 +19,8 @@ class Flatten : public Layer<T, D> {
     return {.inputs = false, .output = false, .in_place = true};
   }
 
+  [[nodiscard]] bool keeps_channels_apart() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override { copy(pass.inputs[0], pass.output); }
 
   void backward(const BackwardArguments<T, D>& pass) override {

@@ -17,6 +17,8 @@ class GlobalAvgPool2d : public Layer<T, D> {
 
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
 
+  [[nodiscard]] bool keeps_channels_apart() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     global_avg_pool2d_forward(pass.inputs[0], pass.output);
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <fusiform/core/random.hpp>
 #include <fusiform/core/tensor.hpp>
 #include <fusiform/layers/parameter.hpp>
+#include <fusiform/ops/channel_update.hpp>
 
 namespace fusiform {
 
@@ -89,6 +91,14 @@ class Layer {
   /// Whether `forward` can put out max(., 0) of its values at once. A network then leaves it the work of a ReLU that
   /// is its only reader, and the layer's own values are never stored: so `backward` must not need its output.
   [[nodiscard]] virtual bool can_end_with_relu() const { return false; }
+
+  /// Whether in evaluation each channel of the output depends on the same channel of the inputs only, at whatever
+  /// positions. Channels are the last dimension; flattening (H, W, C) keeps them apart too.
+  [[nodiscard]] virtual bool keeps_channels_apart() const { return false; }
+
+  /// How channels enter the output, of a layer that adds up one term for each (see ops/channel_update.hpp); lesions of
+  /// single channels then cost one term. Nothing of other layers.
+  [[nodiscard]] virtual std::optional<ChannelTerms<T, D>> channel_terms() const { return std::nullopt; }
 
   /// Bytes that a pass leaves in the state, for an output of shape `output` (with its batch). For predictions only.
   [[nodiscard]] virtual std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const {

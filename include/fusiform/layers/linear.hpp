@@ -45,6 +45,10 @@ class Linear final : public Layer<T, D> {
 
   [[nodiscard]] bool can_end_with_relu() const override { return true; }
 
+  [[nodiscard]] std::optional<ChannelTerms<T, D>> channel_terms() const override {
+    return ChannelTerms<T, D>{weight()};
+  }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     linear_forward<T, D>(pass.inputs[0], weight(), bias(), pass.output, {.relu = pass.relu});
   }

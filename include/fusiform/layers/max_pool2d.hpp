@@ -34,6 +34,8 @@ class MaxPool2d : public Layer<T, D> {
     return backward ? static_cast<std::size_t>(output.size()) * sizeof(std::int32_t) : 0;
   }
 
+  [[nodiscard]] bool keeps_channels_apart() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override {
     if (!pass.backward) {
       max_pool2d_forward(pass.inputs[0], options_, pass.output, {});

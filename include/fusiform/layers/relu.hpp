@@ -15,6 +15,8 @@ class Relu : public Layer<T, D> {
 
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = true}; }
 
+  [[nodiscard]] bool keeps_channels_apart() const override { return true; }
+
   void forward(const ForwardArguments<T, D>& pass) const override { relu_forward(pass.inputs[0], pass.output); }
 
   void backward(const BackwardArguments<T, D>& pass) override {

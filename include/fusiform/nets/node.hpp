@@ -47,13 +47,21 @@ namespace detail {
   return ++last;
 }
 
+/// A class derived from Relu may compute something else.
+template <Scalar T, Device D>
+[[nodiscard]] bool is_plain_relu(const Node<T, D>& node) {
+  if (node.layer == nullptr) return false;
+  const Layer<T, D>& layer = *node.layer;
+  return typeid(layer) == typeid(Relu<T, D>);
+}
+
 /// What a plan must know of a node.
 template <Scalar T, Device D>
 [[nodiscard]] PassNode pass_node(const Node<T, D>& node) {
   PassNode planned{.name = node.name, .inputs = node.inputs, .shape = node.shape, .needs = {}};
   if (node.layer == nullptr) return planned;
   const Layer<T, D>& layer = *node.layer;
-  planned.is_relu = typeid(layer) == typeid(Relu<T, D>);  // a class derived from it may compute something else
+  planned.is_relu = is_plain_relu(node);
   planned.can_end_with_relu = layer.can_end_with_relu();
   planned.needs = layer.backward_needs();
   for (const Parameter<T, D>& parameter : layer.parameters()) planned.learns |= parameter.learns();

@@ -86,8 +86,9 @@ inline void add_contrasts(const std::vector<View<const float, Cpu>>& responses, 
 [[nodiscard]] inline TaskAttribution attribute_task(const LesionedNet& lesioned, const LesionSite& site,
                                                     const NetTask& task, const LabelledImages<float>& images) {
   const NodeId head = task_head(lesioned.network, task);
-  LesionEvaluator<float> evaluator(lesioned.network, site, head, images, evaluator_options(lesioned.lesion()));
-  TaskAttribution result{task.task, unit_effects(evaluator, images.labels), {}};
+  IncrementalLesions<float> lesions(lesioned.network, site, head, images,
+                                    {.memory = evaluator_options(lesioned.lesion()).memory});
+  TaskAttribution result{task.task, unit_effects(lesions, images.labels), {}};
   const UnitTable taylor = taylor_attribution(lesioned.network, site, head, images);
   const Conductance conductance = layer_conductance(lesioned.network, site, head, images,
                                                     {.steps = lesioned.net.settings->attribute.conductance_steps});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <fusiform/analysis/effects.hpp>
+#include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/data/sampling.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
@@ -95,6 +96,10 @@ namespace detail {
   return {.memory = static_cast<std::size_t>(lesion.memory_mib) << 20U};
 }
 
+[[nodiscard]] inline IncrementalOptions incremental_options(const LesionConfig& lesion) {
+  return {.manner = lesion_manner(lesion), .memory = evaluator_options(lesion).memory};
+}
+
 /// For kinds mean and resample: other images of the same list, whose partners are drawn once per net and task.
 [[nodiscard]] inline LesionReference<float> lesion_reference(const LesionedNet& lesioned, const NetTask& task) {
   return {.rng = Rng(lesioned.net.seed).stream("resampled partners").stream(task.task)};
@@ -117,12 +122,12 @@ namespace detail {
   Ranking so_far = read_ranking(path);
   const LabelledImages<float> images =
       task_input(net.settings->net, pack, task, ranking_images(lesion, pack, task, net.seed));
-  LesionEvaluator<float> evaluator(network, lesion_site(network, layer, lesion_kind(lesion)), task_head(network, task),
-                                   images, evaluator_options(lesion), lesion_reference(lesioned, task));
+  IncrementalLesions<float> lesions(network, lesion_site(network, layer, lesion_kind(lesion)), task_head(network, task),
+                                    images, incremental_options(lesion), lesion_reference(lesioned, task));
   study.progress.start(text(net.title(), ": ranking ", layer, " for ", task.task), "units");
   JsonLinesWriter journal(path);
   Ranking ranking = rank_units(
-      evaluator, {.fraction = lesion.fraction, .group = lesion.group, .manner = lesion_manner(lesion)},
+      lesions, {.fraction = lesion.fraction, .group = lesion.group},
       [&](const Ranking& ranked, Index wanted) {
         journal.append(to_json(ranked.iterations.back()).dump());
         journal.flush();

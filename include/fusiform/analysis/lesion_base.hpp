@@ -1,0 +1,200 @@
+#pragma once
+/// What single-channel lesions on top of one base lesion start from: the base's values where channels are added up, and
+/// what each channel's lesion changes there (spec: C.2, technique 3).
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <fusiform/analysis/site_values.hpp>
+#include <fusiform/core/parallel.hpp>
+#include <fusiform/nets/channel_region.hpp>
+#include <fusiform/train/outcomes.hpp>
+
+namespace fusiform {
+
+/// A layer that adds up the channels of a member of the region, with the ReLU behind it if that reads nothing else.
+template <Scalar T>
+struct BaseTerm {
+  NodeId node;         ///< the layer
+  NodeId result;       ///< the ReLU behind it, or the layer itself
+  std::size_t change;  ///< of its input, in LesionBase::changes()
+  ChannelTerms<T, Cpu> terms;
+  Tensor<T, Cpu> values{};  ///< the layer's own, under the base lesion
+};
+
+/// What the lesion of every single channel changes of a member of the region.
+template <Scalar T>
+struct ChannelChange {
+  NodeId node;
+  Shape plane;              ///< (H, W) of one channel of one image
+  Tensor<T, Cpu> planes{};  ///< (images, channels, H, W): lesioned minus base
+};
+
+/// A member that is needed whole.
+template <Scalar T>
+struct BaseExit {
+  NodeId node;
+  Tensor<T, Cpu> values{};    ///< under the base lesion
+  Tensor<T, Cpu> lesioned{};  ///< every channel's own lesion at once: channels do not touch each other here
+};
+
+/// Everything is computed from the site's intact values, anew for each base: rounding cannot add up from one base to
+/// the next.
+template <Scalar T>
+class LesionBase {
+ public:
+  LesionBase(const Network<T, Cpu>& network, const LesionSite& site, NodeId head)
+      : network_(network), site_(site), head_(head) {
+    const ChannelRegion region = channel_region(network, site.node, head);
+    for (const NodeId sum : region.sums) add_term(sum);
+    for (const NodeId exit : region.exits) {
+      change_of(exit, false);
+      exits_.push_back({.node = exit});
+    }
+  }
+
+  [[nodiscard]] const std::vector<BaseTerm<T>>& terms() const noexcept { return terms_; }
+  [[nodiscard]] const std::vector<ChannelChange<T>>& changes() const noexcept { return changes_; }
+  [[nodiscard]] const std::vector<BaseExit<T>>& exits() const noexcept { return exits_; }
+  [[nodiscard]] ImageRange images() const noexcept { return images_; }
+
+  /// Outcomes of the base for the images computed last, the first of them at place 0.
+  [[nodiscard]] const Outcomes<T>& outcomes() const noexcept { return outcomes_; }
+
+  /// Whether the lesion of a channel leaves image `n` (0: the first one computed) as it is, exactly.
+  [[nodiscard]] bool is_silent(Index n, Index channel) const noexcept {
+    return silent_[static_cast<std::size_t>(n * site_.units + channel)] != 0;
+  }
+
+  /// Elements that one image takes here.
+  [[nodiscard]] Index image_size() const {
+    Index size = 0;
+    for (const BaseTerm<T>& term : terms_) size += network_.node(term.node).shape.size();
+    for (const ChannelChange<T>& change : changes_) size += network_.node(change.node).shape.size();
+    for (const BaseExit<T>& exit : exits_) size += 2 * network_.node(exit.node).shape.size();
+    return size;
+  }
+
+  /// Computes the base with `units` lesioned in this manner, for images whose values are loaded, `block` at a time.
+  void compute(const SiteValues<T>& values, std::span<const Index> units, const LesionManner& manner, ImageRange images,
+               Index block, const std::vector<Index>& labels) {
+    images_ = {};  // nothing is valid if something below throws
+    resize(images.count);
+    std::vector<Worker> workers(static_cast<std::size_t>(thread_count()));
+    parallel_for(images.parts(block), [&](Index part) {
+      Worker& worker = workers[workers.size() == 1 ? 0 : static_cast<std::size_t>(thread_index())];
+      const ImageRange range = images.part(part, block);
+      compute_block(values, units, manner, range, range.first - images.first, labels, worker);
+    });
+    images_ = images;
+  }
+
+ private:
+  struct Worker {
+    Activations<T, Cpu> base, lesioned;
+    Tensor<T, Cpu> base_site, lesioned_site;
+  };
+
+  void add_term(NodeId sum) {
+    const Node<T, Cpu>& node = network_.node(sum);
+    const auto terms = node.layer->channel_terms()->of_channels(site_.units);
+    const std::size_t change = change_of(node.inputs.front(), network_.node(node.inputs.front()).shape.rank() == 3);
+    const std::vector<NodeId> readers = network_.readers(sum);
+    const bool relu = sum != head_ && readers.size() == 1 && detail::is_plain_relu(network_.node(readers.front()));
+    terms_.push_back({.node = sum, .result = relu ? readers.front() : sum, .change = change, .terms = terms});
+  }
+
+  /// The place in changes_ of a member, added if it is new. Without rows and columns all positions are one column.
+  std::size_t change_of(NodeId node, bool has_rows) {
+    for (std::size_t i = 0; i < changes_.size(); ++i)
+      if (changes_[i].node == node) return i;
+    const Shape& shape = network_.node(node).shape;
+    changes_.push_back({node, has_rows ? Shape{shape[0], shape[1]} : Shape{shape.size() / site_.units, 1}});
+    return changes_.size() - 1;
+  }
+
+  void resize(Index count) {
+    for (BaseTerm<T>& term : terms_) term.values.resize(network_.node(term.node).shape.batched(count));
+    for (ChannelChange<T>& change : changes_)
+      change.planes.resize(Shape{count, site_.units, change.plane[0], change.plane[1]});
+    for (BaseExit<T>& exit : exits_) {
+      exit.values.resize(network_.node(exit.node).shape.batched(count));
+      exit.lesioned.resize(exit.values.shape());
+    }
+    outcomes_.resize(count);
+    silent_.assign(static_cast<std::size_t>(count * site_.units), 1);
+  }
+
+  /// Values for which memory is asked in passes: the members that change, and the terms.
+  [[nodiscard]] std::vector<NodeId> members() const {
+    std::vector<NodeId> nodes;
+    for (const ChannelChange<T>& change : changes_)
+      if (change.node != site_.node) nodes.push_back(change.node);
+    return nodes;
+  }
+
+  void compute_block(const SiteValues<T>& values, std::span<const Index> units, const LesionManner& manner,
+                     ImageRange range, Index place, const std::vector<Index>& labels, Worker& worker) {
+    std::vector<Index> all;
+    for (Index unit = 0; unit < site_.units; ++unit) all.push_back(unit);
+    start(values, units, manner, range, worker.base_site, worker.base);
+    start(values, all, manner, range, worker.lesioned_site, worker.lesioned);
+    std::vector<NodeId> keep = members();
+    if (!keep.empty()) network_.compute(keep.back(), worker.lesioned, {.keep = keep});
+    for (const BaseTerm<T>& term : terms_) keep.push_back(term.node);
+    const View<const T, Cpu> logits = network_.compute(head_, worker.base, {.keep = keep});
+    record_outcomes<T>(logits, part_of(labels, range), place, outcomes_);
+    for (BaseTerm<T>& term : terms_)
+      copy(worker.base.value(term.node), term.values.view().batch_range(place, range.count));
+    for (BaseExit<T>& exit : exits_) {
+      copy(worker.base.value(exit.node), exit.values.view().batch_range(place, range.count));
+      copy(worker.lesioned.value(exit.node), exit.lesioned.view().batch_range(place, range.count));
+    }
+    for (ChannelChange<T>& change : changes_)
+      subtract(worker.base.value(change.node), worker.lesioned.value(change.node), place, change);
+  }
+
+  /// Lends a pass the site's value under a lesion, and what the pass reads beside it.
+  void start(const SiteValues<T>& values, std::span<const Index> units, const LesionManner& manner, ImageRange range,
+             Tensor<T, Cpu>& site, Activations<T, Cpu>& pass) const {
+    const View<const T, Cpu> intact = values.value(0, range);
+    site.resize(intact.shape());
+    copy(intact, site.view());
+    apply_lesion<T>({.kind = manner.kind, .alpha = manner.alpha}, units, values.sources(manner.kind, range),
+                    site.view());
+    pass.borrow(site_.node, site);
+    for (std::size_t i = 1; i < values.nodes().size(); ++i) pass.borrow(values.nodes()[i], values.value(i, range));
+  }
+
+  /// lesioned - base, from (images, positions, channels) to (images, channels, positions).
+  void subtract(View<const T, Cpu> base, View<const T, Cpu> lesioned, Index place, ChannelChange<T>& change) {
+    const Index positions = change.plane.size();
+    const Index channels = site_.units;
+    for (Index n = 0; n < base.shape()[0]; ++n) {
+      T* planes = change.planes.data() + (place + n) * channels * positions;
+      std::uint8_t* silent = silent_.data() + (place + n) * channels;
+      const T* old_values = base.data() + n * channels * positions;
+      const T* new_values = lesioned.data() + n * channels * positions;
+      for (Index p = 0; p < positions; ++p)
+        for (Index c = 0; c < channels; ++c) {
+          const T difference = new_values[p * channels + c] - old_values[p * channels + c];
+          planes[c * positions + p] = difference;
+          if (difference != T{}) silent[c] = 0;
+        }
+    }
+  }
+
+  const Network<T, Cpu>& network_;
+  LesionSite site_;
+  NodeId head_;
+  std::vector<BaseTerm<T>> terms_;
+  std::vector<ChannelChange<T>> changes_;
+  std::vector<BaseExit<T>> exits_;
+  ImageRange images_;
+  Outcomes<T> outcomes_;
+  std::vector<std::uint8_t> silent_;  // (images, channels)
+};
+
+}  // namespace fusiform
