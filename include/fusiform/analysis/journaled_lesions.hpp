@@ -54,8 +54,7 @@ class JournaledLesions final : public AddedLesions<T> {
     require_whole_blocks(lesions_, images);
     Answer answer{{base.begin(), base.end()}, added, images, {}, {}};
     answer.outcomes.assign(added.size(), Outcomes<T>(images.count));
-    answer.missing.assign(static_cast<std::size_t>((images.count + block() - 1) / block()),
-                          std::vector<bool>(added.size(), true));
+    answer.missing.assign(static_cast<std::size_t>(images.parts(block())), std::vector<bool>(added.size(), true));
     recall(answer);
     for (Index first = 0; first < block_count(answer);) {
       Index end = first + 1;
@@ -116,7 +115,7 @@ class JournaledLesions final : public AddedLesions<T> {
     for (std::size_t i = 0; i < answer.added.size(); ++i) places[answer.added[i]].push_back(i);
     for (const Piece& piece : pieces->second) {
       const Index first = std::max(piece.images.first, answer.images.first);
-      const Index end = std::min(piece.images.first + piece.images.count, answer.images.first + answer.images.count);
+      const Index end = std::min(piece.images.end(), answer.images.end());
       if (first >= end) continue;
       const std::string record = log_.read(piece.position);
       ByteReader reader(record, log_.path());

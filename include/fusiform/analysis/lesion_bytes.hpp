@@ -64,10 +64,9 @@ void copy_outcomes(const Outcomes<T>& from, Index from_first, Outcomes<T>& to, I
 /// Throws ConfigError unless the range lies in the list, begins with a block and ends with one or with the list.
 template <Scalar T>
 void require_whole_blocks(const AddedLesions<T>& lesions, ImageRange images) {
-  const Index end = images.first + images.count;
-  const bool lies_inside = images.first >= 0 && images.count >= 0 && end <= lesions.image_count();
+  const bool lies_inside = images.first >= 0 && images.count >= 0 && images.end() <= lesions.image_count();
   if (!lies_inside || images.first % lesions.block() != 0 ||
-      (end % lesions.block() != 0 && end != lesions.image_count()))
+      (images.end() % lesions.block() != 0 && images.end() != lesions.image_count()))
     throw ConfigError(text("lesions: expected whole blocks of ", lesions.block(), " of ", lesions.image_count(),
                            " images, got ", images.count, " from ", images.first, " on"));
 }

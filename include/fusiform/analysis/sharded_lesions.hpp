@@ -24,8 +24,8 @@ struct LesionShare {
                                                             Index block) {
   std::vector<LesionShare> shares;
   const auto add = [&](Index first, std::size_t member, std::size_t members) {
-    const Index count = std::min(block, images.first + images.count - first);
-    if (members == 1 && !shares.empty() && shares.back().images.first + shares.back().images.count == first) {
+    const Index count = std::min(block, images.end() - first);
+    if (members == 1 && !shares.empty() && shares.back().images.end() == first) {
       shares.back().images.count += count;
       return;
     }
@@ -33,7 +33,7 @@ struct LesionShare {
     for (std::size_t i = member; i < entries; i += members) share.entries.push_back(i);
     if (!share.entries.empty()) shares.push_back(std::move(share));
   };
-  const Index blocks = (images.count + block - 1) / block;
+  const Index blocks = images.parts(block);
   if (blocks >= size) {
     for (Index b = 0; b < blocks; ++b) {
       const Index first = images.first + b * block;
