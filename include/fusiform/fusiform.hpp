@@ -171,5 +171,6 @@
 #include <fusiform/train/outcomes.hpp>
 #include <fusiform/train/schedule.hpp>
 #include <fusiform/train/sgd.hpp>
+#include <fusiform/train/step_exchange.hpp>
 #include <fusiform/train/trainer.hpp>
 #include <fusiform/version.hpp>
