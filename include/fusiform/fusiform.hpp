@@ -4,6 +4,7 @@
 #include <fusiform/analysis/across_nets.hpp>
 #include <fusiform/analysis/apply_lesion.hpp>
 #include <fusiform/analysis/attribution.hpp>
+#include <fusiform/analysis/audited_lesions.hpp>
 #include <fusiform/analysis/bca_interval.hpp>
 #include <fusiform/analysis/bootstrap.hpp>
 #include <fusiform/analysis/cka.hpp>
