@@ -2,6 +2,7 @@
 /// The whole library except what needs other libraries (image files, reports, studies).
 
 #include <fusiform/analysis/across_nets.hpp>
+#include <fusiform/analysis/added_lesions.hpp>
 #include <fusiform/analysis/apply_lesion.hpp>
 #include <fusiform/analysis/attribution.hpp>
 #include <fusiform/analysis/audited_lesions.hpp>
@@ -18,10 +19,14 @@
 #include <fusiform/analysis/feature_scaling.hpp>
 #include <fusiform/analysis/feature_table.hpp>
 #include <fusiform/analysis/folds.hpp>
+#include <fusiform/analysis/image_range.hpp>
+#include <fusiform/analysis/incremental_lesions.hpp>
+#include <fusiform/analysis/journaled_lesions.hpp>
 #include <fusiform/analysis/kendall.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/analysis/lesion_agreement.hpp>
-#include <fusiform/analysis/incremental_lesions.hpp>
+#include <fusiform/analysis/lesion_base.hpp>
+#include <fusiform/analysis/lesion_bytes.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/analysis/lesion_reference.hpp>
 #include <fusiform/analysis/matched_images.hpp>
@@ -39,8 +44,10 @@
 #include <fusiform/analysis/segregation_difference.hpp>
 #include <fusiform/analysis/selection.hpp>
 #include <fusiform/analysis/selectivity.hpp>
+#include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/analysis/similarity.hpp>
 #include <fusiform/analysis/site_gradients.hpp>
+#include <fusiform/analysis/site_values.hpp>
 #include <fusiform/analysis/sparse_projection.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/analysis/subgroups.hpp>
@@ -49,6 +56,8 @@
 #include <fusiform/analysis/unit_means.hpp>
 #include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/analysis/unit_table.hpp>
+#include <fusiform/core/byte_string.hpp>
+#include <fusiform/core/communicator.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/nearest_names.hpp>
@@ -62,6 +71,7 @@
 #include <fusiform/core/simd_math.hpp>
 #include <fusiform/core/storage.hpp>
 #include <fusiform/core/tensor.hpp>
+#include <fusiform/core/together.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/cifar.hpp>
@@ -89,6 +99,7 @@
 #include <fusiform/io/json_lines.hpp>
 #include <fusiform/io/npy.hpp>
 #include <fusiform/io/npz_writer.hpp>
+#include <fusiform/io/record_log.hpp>
 #include <fusiform/io/safetensors.hpp>
 #include <fusiform/io/safetensors_header.hpp>
 #include <fusiform/io/zip_directory.hpp>
@@ -111,6 +122,7 @@
 #include <fusiform/nets/activations.hpp>
 #include <fusiform/nets/alexnet.hpp>
 #include <fusiform/nets/build_network.hpp>
+#include <fusiform/nets/channel_region.hpp>
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/nets/description.hpp>
 #include <fusiform/nets/freeze.hpp>
@@ -135,6 +147,7 @@
 #include <fusiform/ops/avg_pool2d.hpp>
 #include <fusiform/ops/batch_norm.hpp>
 #include <fusiform/ops/batch_norm_gradients.hpp>
+#include <fusiform/ops/channel_update.hpp>
 #include <fusiform/ops/conv2d.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
 #include <fusiform/ops/copy.hpp>
