@@ -2,13 +2,16 @@
 /// The whole library except what needs other libraries (image files, reports, studies).
 
 #include <fusiform/analysis/across_nets.hpp>
+#include <fusiform/analysis/added_lesions.hpp>
 #include <fusiform/analysis/apply_lesion.hpp>
 #include <fusiform/analysis/attribution.hpp>
+#include <fusiform/analysis/audited_lesions.hpp>
 #include <fusiform/analysis/bca_interval.hpp>
 #include <fusiform/analysis/bootstrap.hpp>
 #include <fusiform/analysis/cka.hpp>
 #include <fusiform/analysis/conductance.hpp>
 #include <fusiform/analysis/decoding.hpp>
+#include <fusiform/analysis/direct_lesion.hpp>
 #include <fusiform/analysis/dissimilarity.hpp>
 #include <fusiform/analysis/distributions.hpp>
 #include <fusiform/analysis/drops.hpp>
@@ -17,16 +20,21 @@
 #include <fusiform/analysis/feature_scaling.hpp>
 #include <fusiform/analysis/feature_table.hpp>
 #include <fusiform/analysis/folds.hpp>
+#include <fusiform/analysis/image_range.hpp>
+#include <fusiform/analysis/incremental_lesions.hpp>
+#include <fusiform/analysis/journaled_lesions.hpp>
 #include <fusiform/analysis/kendall.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/analysis/lesion_agreement.hpp>
-#include <fusiform/analysis/incremental_lesions.hpp>
+#include <fusiform/analysis/lesion_base.hpp>
+#include <fusiform/analysis/lesion_bytes.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/analysis/lesion_reference.hpp>
 #include <fusiform/analysis/matched_images.hpp>
 #include <fusiform/analysis/matching.hpp>
 #include <fusiform/analysis/multiple_testing.hpp>
 #include <fusiform/analysis/null_distribution.hpp>
+#include <fusiform/analysis/pair_effects.hpp>
 #include <fusiform/analysis/random_classes.hpp>
 #include <fusiform/analysis/random_effects.hpp>
 #include <fusiform/analysis/ranking.hpp>
@@ -38,8 +46,10 @@
 #include <fusiform/analysis/segregation_difference.hpp>
 #include <fusiform/analysis/selection.hpp>
 #include <fusiform/analysis/selectivity.hpp>
+#include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/analysis/similarity.hpp>
 #include <fusiform/analysis/site_gradients.hpp>
+#include <fusiform/analysis/site_values.hpp>
 #include <fusiform/analysis/sparse_projection.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/analysis/subgroups.hpp>
@@ -48,6 +58,8 @@
 #include <fusiform/analysis/unit_means.hpp>
 #include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/analysis/unit_table.hpp>
+#include <fusiform/core/byte_string.hpp>
+#include <fusiform/core/communicator.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/nearest_names.hpp>
@@ -61,6 +73,7 @@
 #include <fusiform/core/simd_math.hpp>
 #include <fusiform/core/storage.hpp>
 #include <fusiform/core/tensor.hpp>
+#include <fusiform/core/together.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/cifar.hpp>
@@ -88,6 +101,7 @@
 #include <fusiform/io/json_lines.hpp>
 #include <fusiform/io/npy.hpp>
 #include <fusiform/io/npz_writer.hpp>
+#include <fusiform/io/record_log.hpp>
 #include <fusiform/io/safetensors.hpp>
 #include <fusiform/io/safetensors_header.hpp>
 #include <fusiform/io/zip_directory.hpp>
@@ -110,6 +124,7 @@
 #include <fusiform/nets/activations.hpp>
 #include <fusiform/nets/alexnet.hpp>
 #include <fusiform/nets/build_network.hpp>
+#include <fusiform/nets/channel_region.hpp>
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/nets/description.hpp>
 #include <fusiform/nets/freeze.hpp>
@@ -134,6 +149,7 @@
 #include <fusiform/ops/avg_pool2d.hpp>
 #include <fusiform/ops/batch_norm.hpp>
 #include <fusiform/ops/batch_norm_gradients.hpp>
+#include <fusiform/ops/channel_update.hpp>
 #include <fusiform/ops/conv2d.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
 #include <fusiform/ops/copy.hpp>

@@ -8,7 +8,7 @@
 
 #include <fusiform/analysis/race.hpp>
 
-#include "tests/analysis/made_up_lesions.hpp"
+#include "tests/analysis/table_lesions.hpp"
 
 namespace fusiform::test {
 
@@ -35,8 +35,8 @@ struct EffectTable {
   }
 
   template <class T>
-  [[nodiscard]] MadeUpLesions<T> lesions(Index block = 1) const {
-    return MadeUpLesions<T>(
+  [[nodiscard]] TableLesions<T> lesions(Index block = 1) const {
+    return TableLesions<T>(
         static_cast<Index>(effects.size()), images,
         [this](std::span<const Index>, Index unit, Index image) {
           const auto i = static_cast<std::size_t>(image);

@@ -76,7 +76,7 @@ TEST_CASE("who was selected has exact losses, and so have all that were evaluate
 
 TEST_CASE("accuracies count the images seen, as changes of the base's") {
   // Unit u spoils images 10 k + u, ..., 10 k + 9: all have losses 0 or 3.
-  auto lesions = MadeUpLesions<double>(10, 400, [](std::span<const Index>, Index unit, Index image) {
+  auto lesions = TableLesions<double>(10, 400, [](std::span<const Index>, Index unit, Index image) {
     return image % 10 > 7 || (unit >= 0 && image % 10 >= unit) ? 3.0 : 0.0;
   });
   std::vector<Index> units(10);
@@ -215,7 +215,7 @@ TEST_CASE("memory keeps what covers more images, and the later of equal ones") {
 TEST_CASE("races refuse losses that are not finite, and options that cannot be") {
   const double bad = GENERATE(std::nan(""), std::numeric_limits<double>::infinity());
   const Index broken = GENERATE(-1, 7);  // the base, a unit
-  auto lesions = MadeUpLesions<double>(20, 300, [&](std::span<const Index>, Index unit, Index image) {
+  auto lesions = TableLesions<double>(20, 300, [&](std::span<const Index>, Index unit, Index image) {
     return unit == broken && image == 100 ? bad : 1.0;
   });
   std::vector<Index> units(20);
@@ -231,6 +231,6 @@ TEST_CASE("races refuse losses that are not finite, and options that cannot be")
                                        {.growth = 1}})
     CHECK_THROWS_AS(race(lesions, units, 2, options), ConfigError);
   CHECK_THROWS_AS(race(lesions, units, 0), ConfigError);
-  auto empty = MadeUpLesions<double>(20, 0, [](std::span<const Index>, Index, Index) { return 1.0; });
+  auto empty = TableLesions<double>(20, 0, [](std::span<const Index>, Index, Index) { return 1.0; });
   CHECK_THROWS_AS(race(empty, units, 2), ConfigError);
 }

@@ -8,19 +8,19 @@
 #include <fusiform/analysis/race_order.hpp>
 #include <fusiform/analysis/rank_by_racing.hpp>
 
-#include "tests/analysis/made_up_lesions.hpp"
 #include "tests/analysis/small_nets.hpp"
+#include "tests/analysis/table_lesions.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/thread_count.hpp"
 
 using namespace fusiform;
-using fusiform::test::MadeUpLesions;
+using fusiform::test::TableLesions;
 
 namespace {
 
 /// Effects that grow and drift as units are selected: 30 units, of which some do nothing.
-MadeUpLesions<float> drifting_effects(Index images, std::uint64_t seed) {
-  return MadeUpLesions<float>(
+TableLesions<float> drifting_effects(Index images, std::uint64_t seed) {
+  return TableLesions<float>(
       30, images,
       [seed](std::span<const Index> base, Index unit, Index image) {
         const Rng rng = Rng(seed).stream(static_cast<std::uint64_t>(image));
@@ -37,7 +37,7 @@ MadeUpLesions<float> drifting_effects(Index images, std::uint64_t seed) {
 
 const RankingOptions ten_in_pairs{.fraction = 0.3, .group = 0.07};
 
-Ranking race(MadeUpLesions<float>& lesions, Ranking so_far = {}, RaceMemory<float>* memory = nullptr) {
+Ranking race(TableLesions<float>& lesions, Ranking so_far = {}, RaceMemory<float>* memory = nullptr) {
   return rank_units_by_racing<float>(lesions, ten_in_pairs, {}, {}, std::move(so_far), memory);
 }
 
