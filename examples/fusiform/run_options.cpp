@@ -3,7 +3,11 @@
 #include <cstdio>
 #include <utility>
 
-#include <fusiform/study/study.hpp>
+#include <fusiform/core/parallel.hpp>
+#include <fusiform/io/file.hpp>
+#include <fusiform/study/context.hpp>
+
+#include "cmake/own_study/study.hpp"
 
 void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_option("--out", out, "Folder for the results; an interrupted study goes on there")->capture_default_str();
@@ -18,6 +22,6 @@ void RunOptions::run(fusiform::StudyConfig config, fusiform::StudyStage last) co
   if (threads > 0) fusiform::set_thread_count(threads);
   fusiform::StudyContext study{std::move(config), fusiform::StudyPaths(out), fusiform::ProgressLine(quiet),
                                skip_damaged};
-  fusiform::run_study(study, last);
+  fusiform::own::run_study(study, last);
   if (json) std::printf("%s", fusiform::read_file(study.paths.summary()).c_str());
 }

@@ -67,7 +67,7 @@ inline void add_result(HtmlPage& page, const Json& summary) {
   std::vector<Headline> numbers;
   for (const Json& task : summary.at("tasks"))
     numbers.push_back({task.at("name").get<std::string>() + ", top-1", percent_text(task.at("top1").get<double>()),
-                       "chance " + percent_text(task.at("chance_top1").get<double>()) + ", top-5 " +
+                       "chance " + percent_text(number_or_nan(task.at("chance_top1"))) + ", top-5 " +
                            percent_text(task.at("top5").get<double>())});
   const std::vector<Json> nets = lesioned_nets(summary);
   if (nets.empty()) {
@@ -88,8 +88,8 @@ inline void add_result(HtmlPage& page, const Json& summary) {
   const auto main_nets = std::count_if(summary.at("nets").begin(), summary.at("nets").end(),
                                        [](const Json& net) { return net.at("net").get<std::string>().empty(); });
   if (main_nets < 3)
-    page.note(text("One trained net is one sample: ", main_nets,
-                   " net(s) were trained here. The intervals cover images and classes, not nets; for a statement about "
+    page.note(text("One trained net is one sample: ", main_nets, main_nets == 1 ? " net was" : " nets were",
+                   " trained here. The intervals cover images and classes, not nets; for a statement about "
                    "the architecture train several seeds."));
 }
 
@@ -153,7 +153,7 @@ inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& sum
   Table table{{"task", "classes", "training images", "test images", "chance", "top-1", "top-5"}, {}};
   for (const Json& task : summary.at("tasks"))
     table.add({task.at("name").get<std::string>(), task.at("classes").dump(), task.at("train_images").dump(),
-               task.at("test_images").dump(), percent_text(task.at("chance_top1").get<double>()),
+               task.at("test_images").dump(), percent_text(number_or_nan(task.at("chance_top1"))),
                percent_text(number_or_nan(task.at("top1"))), percent_text(number_or_nan(task.at("top5")))});
   page.table(table, summary.at("nets").size() > 1 ? "The tasks; accuracies of the intact nets, means over seeds."
                                                   : "The tasks; accuracies of the intact net on test images.");
