@@ -14,6 +14,7 @@ struct StudyContext;
 namespace own {
 
 void run_study(StudyContext& study, StudyStage last = StudyStage::report);
+void serve_study(StudyContext& study);
 void write_report(StudyContext& study, const nlohmann::ordered_json& summary);
 
 }  // namespace own
