@@ -93,6 +93,15 @@ inline void add_result(HtmlPage& page, const Json& summary) {
                    "the architecture train several seeds."));
 }
 
+/// The tasks of a net; a task has the same colour in all nets.
+[[nodiscard]] inline std::vector<TrainedTask> trained_tasks(const Json& summary, const Json& net) {
+  const std::vector<std::string> all = names_of(summary.at("tasks"), "name");
+  std::vector<TrainedTask> tasks;
+  for (const std::string& name : names_of(net.at("tasks"), "name"))
+    tasks.push_back({name, static_cast<int>(std::find(all.begin(), all.end(), name) - all.begin())});
+  return tasks;
+}
+
 /// Training curves: of each net's first seed in the open, of the others folded away.
 inline void add_training(HtmlPage& page, const StudyContext& study, const Json& summary) {
   const std::vector<std::string> variants = distinct(summary.at("nets"), "net");
@@ -105,9 +114,9 @@ inline void add_training(HtmlPage& page, const StudyContext& study, const Json& 
       if (++drawn == 2)
         page.begin_fold((variant.empty() ? std::string("Training of the other seeds")
                                          : "Training of the other seeds of " + variant));
-      page.figure(write_figure(training_figure("training_" + StudyPaths::name_of(net_of(net)), log,
-                                               names_of(net.at("tasks"), "name")),
-                               study.paths.figures()),
+      page.figure(write_figure(
+                      training_figure("training_" + StudyPaths::name_of(net_of(net)), log, trained_tasks(summary, net)),
+                      study.paths.figures()),
                   text("Training of ", net_of(net).title(),
                        ": loss and test accuracy by epoch; epoch 0 is the net before training."));
     }
