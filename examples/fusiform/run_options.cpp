@@ -3,9 +3,12 @@
 #include <cstdio>
 #include <utility>
 
+#include <fusiform/core/parallel.hpp>
 #include <fusiform/core/together.hpp>
-#include <fusiform/study/serve.hpp>
-#include <fusiform/study/study.hpp>
+#include <fusiform/io/file.hpp>
+#include <fusiform/study/context.hpp>
+
+#include "cmake/own_study/study.hpp"
 
 void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_option("--out", out, "Folder for the results; an interrupted study goes on there")->capture_default_str();
@@ -21,7 +24,7 @@ void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusif
   if (threads > 0) fusiform::set_thread_count(threads);
   fusiform::StudyContext study{{}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, &team};
   if (!fusiform::together_with_first(team, [&] { study.config = config(); })) return;
-  if (team.rank() > 0) return fusiform::serve_study(study);
-  fusiform::run_study(study, last);
+  if (team.rank() > 0) return fusiform::own::serve_study(study);
+  fusiform::own::run_study(study, last);
   if (json) std::printf("%s", fusiform::read_file(study.paths.summary()).c_str());
 }

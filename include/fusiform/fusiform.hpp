@@ -5,11 +5,13 @@
 #include <fusiform/analysis/added_lesions.hpp>
 #include <fusiform/analysis/apply_lesion.hpp>
 #include <fusiform/analysis/attribution.hpp>
+#include <fusiform/analysis/audited_lesions.hpp>
 #include <fusiform/analysis/bca_interval.hpp>
 #include <fusiform/analysis/bootstrap.hpp>
 #include <fusiform/analysis/cka.hpp>
 #include <fusiform/analysis/conductance.hpp>
 #include <fusiform/analysis/decoding.hpp>
+#include <fusiform/analysis/direct_lesion.hpp>
 #include <fusiform/analysis/dissimilarity.hpp>
 #include <fusiform/analysis/distributions.hpp>
 #include <fusiform/analysis/drops.hpp>
@@ -32,6 +34,7 @@
 #include <fusiform/analysis/matching.hpp>
 #include <fusiform/analysis/multiple_testing.hpp>
 #include <fusiform/analysis/null_distribution.hpp>
+#include <fusiform/analysis/pair_effects.hpp>
 #include <fusiform/analysis/random_classes.hpp>
 #include <fusiform/analysis/random_effects.hpp>
 #include <fusiform/analysis/ranking.hpp>

@@ -6,6 +6,7 @@
 #include <fusiform/io/record_log.hpp>
 #include <fusiform/study/serve.hpp>
 
+#include "cmake/own_study/study.hpp"
 #include "tests/study/support.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/thread_count.hpp"
@@ -21,8 +22,8 @@ namespace {
 void take_part(Communicator& team, const StudyConfig& config, const std::string& folder, StudyStage last) {
   const ThreadCount one(1);
   StudyContext study{config, StudyPaths(folder), ProgressLine(true), false, &team};
-  if (team.rank() > 0) return serve_study(study);
-  run_study(study, last);
+  if (team.rank() > 0) return own::serve_study(study);
+  own::run_study(study, last);
 }
 
 void run_in_team(int size, const StudyConfig& config, const std::string& folder, StudyStage last) {

@@ -18,22 +18,28 @@ struct IncrementalOptions {
   std::size_t memory = std::size_t{2} << 30;  ///< bytes for values that are kept; more images are done in chunks
 };
 
-/// Images per pass that suit the part of a net behind `site`: linear layers read each weight once per pass, so where
-/// they do most of the work they want many images; where convolutions do, few images stay in the cache.
+/// Images per pass that suit what is computed for a candidate: with large weights many, which are read once per pass;
+/// with large values few, which stay in the second-level cache.
 template <Scalar T>
 [[nodiscard]] Index suitable_block(const Network<T, Cpu>& network, NodeId site, NodeId head) {
   const std::vector<bool> dependent = network.dependent_on(site);
   const std::vector<bool> needed = network.needed_for(head);
-  Index linear_weights = 0;
-  bool convolves = false;
-  for (NodeId id = site + 1; id <= head; ++id) {
-    if (!dependent[id] || !needed[id]) continue;
-    convolves |= network.node(id).layer->kind() == "conv2d";
-    if (network.node(id).layer->kind() == "linear")
-      linear_weights += network.node(id).layer->parameters()[0].value.size();
+  const ChannelRegion region = channel_region(network, site, head);
+  Index weights = 0;
+  Index largest_value = 0;
+  for (NodeId id = site; id <= head; ++id) {
+    const auto has_id = [id](const std::vector<NodeId>& nodes) {
+      return std::count(nodes.begin(), nodes.end(), id) != 0;
+    };
+    if (!dependent[id] || !needed[id] || (has_id(region.members) && !has_id(region.exits))) continue;
+    const auto& node = network.node(id);
+    largest_value = std::max(largest_value, node.shape.size());
+    if (node.layer->kind() == "linear" && !has_id(region.sums))
+      weights += node.layer->parameters().front().value.size();
   }
-  constexpr Index in_cache = Index{1} << 20;
-  return convolves && linear_weights < in_cache ? 32 : 128;
+  constexpr Index many_weights = Index{1} << 20;
+  constexpr Index large_value = Index{1} << 12;
+  return weights < many_weights && largest_value >= large_value ? 32 : 128;
 }
 
 /// For each entry, images that it leaves exactly as they are take the base's outcome; for all others the layer that
