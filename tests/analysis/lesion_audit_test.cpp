@@ -166,4 +166,9 @@ TEST_CASE("the synergy of two units is what both do beyond the sum of what each 
     }
   }
   CHECK_THROWS_AS(pair_effects(lesions, {1, 1}), ConfigError);
+  CHECK_THROWS_AS(pair_effects(units, lesions.evaluate({}, pair_lesions({4, 0}))), ShapeError);
+  const std::vector<Outcomes<double>> outcomes = lesions.evaluate({}, pair_lesions(units));
+  double sum = 0;
+  for (std::size_t n = 0; n < 10; ++n) sum += pair_synergy(outcomes, 3, {1, 2}, n);
+  CHECK(pairs.synergies[1 * 3 + 2] == Approx(sum / 10).margin(1e-15));
 }

@@ -95,6 +95,7 @@ struct LesionConfig {
   std::vector<double> fractions = {0, 0.05, 0.1, 0.15, 0.2};  ///< points of the lesion curves
   Index random_lesions = 20;                                  ///< random sets per layer, as many units as `fraction`
   Index random_classes = 0;  ///< rankings for random halves of the classes: the null of the segregation index
+  Index pairs = 0;           ///< so many units of each task's ranking, the first ones, are also lesioned two by two
   Index memory_mib = 2048;   ///< for cached activations
 };
 

@@ -92,6 +92,7 @@ inline void read_section(ConfigTable table, LesionConfig& lesion) {
   table.read("fractions", lesion.fractions);
   table.read("random_lesions", lesion.random_lesions);
   table.read("random_classes", lesion.random_classes);
+  table.read("pairs", lesion.pairs);
   table.read("memory_mib", lesion.memory_mib);
   table.refuse_others();
 }

@@ -57,7 +57,8 @@ namespace fusiform {
             {"keep_only", lesion.keep_only},
             {"fractions", lesion.fractions},
             {"random_lesions", lesion.random_lesions},
-            {"random_classes", lesion.random_classes}}},
+            {"random_classes", lesion.random_classes},
+            {"pairs", lesion.pairs}}},
           {"attribute", {{"images", attribute.images}, {"conductance_steps", attribute.conductance_steps}}}};
 }
 

@@ -8,6 +8,7 @@
 #include <fusiform/study/report/indices.hpp>
 #include <fusiform/study/report/lesions.hpp>
 #include <fusiform/study/report/nets.hpp>
+#include <fusiform/study/report/pairs.hpp>
 #include <fusiform/study/report/similarity.hpp>
 #include <fusiform/study/report/training.hpp>
 #include <fusiform/study/report/units.hpp>

@@ -164,7 +164,7 @@ inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& sum
 
 inline void add_tables(HtmlPage& page, const Json& summary) {
   page.section("All layers");
-  for (auto* make : {&index_table, &seeds_table, &drop_table, &matched_table, &group_table}) {
+  for (auto* make : {&index_table, &seeds_table, &drop_table, &matched_table, &group_table, &pair_table}) {
     const CaptionedTable shown = make(summary);
     if (!shown.table.rows.empty()) page.table(shown.table, shown.caption);
   }

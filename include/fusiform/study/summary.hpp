@@ -13,6 +13,7 @@
 #include <fusiform/study/attribution_summary.hpp>
 #include <fusiform/study/decoding_summary.hpp>
 #include <fusiform/study/layer_summary.hpp>
+#include <fusiform/study/pair_summary.hpp>
 #include <fusiform/study/provenance.hpp>
 #include <fusiform/study/training.hpp>
 
@@ -113,13 +114,17 @@ namespace detail {
   return result;
 }
 
-/// Layer by layer into "layers", "attribution" and "unit_preferences"; single classes into a table of their own.
+/// Layer by layer into "layers", "attribution", "unit_preferences" and "pairs"; single classes into a table of their
+/// own.
 inline void summarize_layers(const StudyContext& study, const ImagePack& pack, const StudyNet& net, Json& summary) {
   const StudyNetwork network = build<float, Cpu>(net_plan(net.settings->net, net_tasks(study, net, pack)));
   std::optional<CsvWriter> class_effects;
   if (net.settings->does("lesion")) class_effects.emplace(study.paths.class_effects(net), class_effects_columns);
   for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {
-    if (class_effects) summary["layers"].push_back(summarize_layer(study, pack, net, layer, *class_effects));
+    if (class_effects) {
+      summary["layers"].push_back(summarize_layer(study, pack, net, layer, *class_effects));
+      summarize_pairs(study, pack, net, layer, summary["pairs"]);
+    }
     if (net.settings->does("attribute")) summarize_attributions(study, pack, net, layer, summary);
   }
   if (class_effects) class_effects->commit();
@@ -137,7 +142,7 @@ inline void summarize_layers(const StudyContext& study, const ImagePack& pack, c
                {"interval", study.config.statistics.interval},
                {"headline_fraction", headline_fraction(study.config.lesion)}};
   summary["nets"] = Json::array();
-  for (const char* list : {"layers", "attribution", "unit_preferences"}) summary[list] = Json::array();
+  for (const char* list : {"layers", "attribution", "unit_preferences", "pairs"}) summary[list] = Json::array();
   for (const StudyNet& net : study_nets(study.config)) {
     summary["nets"].push_back(detail::summarize_net(study, pack, net));
     if (net.settings->lesions_layers()) detail::summarize_layers(study, pack, net, summary);
