@@ -62,6 +62,7 @@ inline void read_section(ConfigTable table, TrainConfig& train) {
   table.read("reset_head", train.reset_head);
   table.read("freeze", train.freeze);
   table.read("learning_rates", train.learning_rates);
+  table.read("snapshots", train.snapshots);
   table.refuse_others();
 }
 
@@ -128,6 +129,7 @@ inline void read_net_settings(ConfigTable& table, NetSettings& settings) {
 inline VariantConfig read_variant(ConfigTable table, const NetSettings& main) {
   VariantConfig variant;
   static_cast<NetSettings&>(variant) = main;
+  variant.train.snapshots.clear();
   table.read("name", variant.name);
   table.read("seeds", variant.seeds);
   read_net_settings(table, variant);
@@ -184,6 +186,7 @@ inline VariantConfig read_variant(ConfigTable table, const NetSettings& main) {
   };
   weights_beside_file(config.train);
   for (VariantConfig& variant : config.variants) weights_beside_file(variant.train);
+  add_snapshots(config);
   try {
     check(config);
   } catch (const SettingError& error) {

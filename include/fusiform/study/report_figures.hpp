@@ -5,6 +5,7 @@
 #include <fusiform/study/report/classes.hpp>
 #include <fusiform/study/report/controls.hpp>
 #include <fusiform/study/report/decoding.hpp>
+#include <fusiform/study/report/emergence.hpp>
 #include <fusiform/study/report/indices.hpp>
 #include <fusiform/study/report/lesions.hpp>
 #include <fusiform/study/report/nets.hpp>

@@ -131,8 +131,8 @@ inline void add_decoding(HtmlPage& page, const StudyContext& study, const Json& 
 
 /// What sets several nets, layers and measures side by side.
 inline void add_comparisons(HtmlPage& page, const StudyContext& study, const Json& summary) {
-  std::vector<CaptionedFigure> indices = index_comparison_figures(summary);
-  for (auto* more : {&index_by_layer_figures, &across_seeds_figures})
+  std::vector<CaptionedFigure> indices = emergence_figures(summary);
+  for (auto* more : {&index_comparison_figures, &index_by_layer_figures, &across_seeds_figures})
     for (CaptionedFigure& figure : more(summary)) indices.push_back(std::move(figure));
   if (!indices.empty()) page.section("Segregation in all nets");
   add_figures(page, study, indices);

@@ -38,6 +38,7 @@ namespace detail {
   for (auto& task : settings["task"]) task.erase("groups");
   const auto free_of_choices = [](nlohmann::ordered_json& net) {
     for (const char* key : {"seeds", "analyses"}) net.erase(key);
+    if (net.contains("train")) net["train"].erase("snapshots");
     for (const char* key : {"random_classes", "pairs"})
       if (net.contains("lesion")) net["lesion"].erase(key);
   };

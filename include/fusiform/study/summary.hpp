@@ -12,6 +12,7 @@
 #include <fusiform/io/file.hpp>
 #include <fusiform/study/attribution_summary.hpp>
 #include <fusiform/study/decoding_summary.hpp>
+#include <fusiform/study/emergence_summary.hpp>
 #include <fusiform/study/layer_summary.hpp>
 #include <fusiform/study/pair_summary.hpp>
 #include <fusiform/study/provenance.hpp>
@@ -152,6 +153,7 @@ inline void summarize_layers(const StudyContext& study, const ImagePack& pack, c
   summary["across_seeds"] = detail::summarize_seeds(summary["layers"], study.config.statistics.level);
   detail::correct_over_layers(summary["layers"], "segregation", {"net", "seed"});
   detail::correct_over_layers(summary["across_seeds"], "mixed", {"net"});
+  summary["emergence"] = detail::summarize_emergence(study.config, summary);
   detail::summarize_decodings(study, summary);
   if (std::filesystem::exists(study.paths.similarity()))
     summary["similarity"] = Json::parse(read_file(study.paths.similarity()));
