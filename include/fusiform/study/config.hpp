@@ -101,6 +101,7 @@ struct LesionConfig {
   Index random_lesions = 20;                                  ///< random sets per layer, as many units as `fraction`
   Index random_classes = 0;  ///< rankings for random halves of the classes: the null of the segregation index
   Index pairs = 0;           ///< so many units of each task's ranking, the first ones, are also lesioned two by two
+  double audit = 0;          ///< share of the rankings' (lesion, image) pairs that is computed again by the definition
   Index memory_mib = 2048;   ///< for cached activations
 };
 

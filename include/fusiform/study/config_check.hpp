@@ -126,6 +126,7 @@ inline void check_lesion(const LesionConfig& lesion, const NetPlace& place) {
   check.at_least("random_lesions", lesion.random_lesions, 0);
   check.at_least("random_classes", lesion.random_classes, 0);
   check.at_least("pairs", lesion.pairs, 0);
+  check.probability("audit", lesion.audit);
   check.at_least("memory_mib", lesion.memory_mib, 1);
 }
 

@@ -94,6 +94,7 @@ inline void read_section(ConfigTable table, LesionConfig& lesion) {
   table.read("random_lesions", lesion.random_lesions);
   table.read("random_classes", lesion.random_classes);
   table.read("pairs", lesion.pairs);
+  table.read("audit", lesion.audit);
   table.read("memory_mib", lesion.memory_mib);
   table.refuse_others();
 }

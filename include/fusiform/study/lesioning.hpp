@@ -12,6 +12,7 @@
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/outcome_store.hpp>
+#include <fusiform/study/ranking_audit.hpp>
 #include <fusiform/study/training.hpp>
 
 namespace fusiform {
@@ -105,6 +106,13 @@ namespace detail {
   return {.rng = Rng(lesioned.net.seed).stream("resampled partners").stream(task.task)};
 }
 
+/// Paths or made-up names of packed images.
+[[nodiscard]] inline std::vector<std::string> image_names(const ImagePack& pack, const std::vector<Index>& items) {
+  std::vector<std::string> names;
+  for (const Index item : items) names.push_back(pack.manifest().images[static_cast<std::size_t>(item)].path);
+  return names;
+}
+
 /// Whether the journal of a ranking is there and complete.
 [[nodiscard]] inline bool is_ranked(const std::string& journal, const LesionConfig& lesion) {
   const Ranking ranking = read_ranking(journal);
@@ -120,15 +128,26 @@ namespace detail {
   const LesionConfig& lesion = lesioned.lesion();
   const std::string path = study.paths.ranking(net, layer, task.task);
   Ranking so_far = read_ranking(path);
-  const LabelledImages<float> images =
-      task_input(net.settings->net, pack, task, ranking_images(lesion, pack, task, net.seed));
-  IncrementalLesions<float> lesions(network, lesion_site(network, layer, lesion_kind(lesion)), task_head(network, task),
-                                    images, incremental_options(lesion), lesion_reference(lesioned, task));
-  study.progress.start(text(net.title(), ": ranking ", layer, " for ", task.task), "units");
+  const std::string title = text(net.title(), ": ranking ", layer, " for ", task.task);
+  const std::vector<Index> items = ranking_images(lesion, pack, task, net.seed);
+  const LabelledImages<float> images = task_input(net.settings->net, pack, task, items);
+  const LesionSite site = lesion_site(network, layer, lesion_kind(lesion));
+  IncrementalLesions<float> lesions(network, site, task_head(network, task), images, incremental_options(lesion),
+                                    lesion_reference(lesioned, task));
+  DirectLesion<float> direct(network, site, task_head(network, task), images, lesion_reference(lesioned, task));
+  RankingAudit audit(lesions, direct, image_names(pack, items),
+                     {.path = study.paths.ranking_audit(net, layer, task.task),
+                      .title = title,
+                      .manner = lesion_manner(lesion),
+                      .share = lesion.audit,
+                      .rng = Rng(net.seed).stream("audit").stream(layer).stream(task.task),
+                      .finished = static_cast<Index>(so_far.iterations.size())});
+  study.progress.start(title, "units");
   JsonLinesWriter journal(path);
   Ranking ranking = rank_units(
-      lesions, {.fraction = lesion.fraction, .group = lesion.group},
+      audit.lesions(), {.fraction = lesion.fraction, .group = lesion.group},
       [&](const Ranking& ranked, Index wanted) {
+        audit.store(static_cast<Index>(ranked.iterations.size()) - 1, study.progress);
         journal.append(to_json(ranked.iterations.back()).dump());
         journal.flush();
         study.progress.update(static_cast<Index>(ranked.units.size()), wanted);

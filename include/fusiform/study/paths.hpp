@@ -64,6 +64,11 @@ class StudyPaths {
   [[nodiscard]] std::string ranking(const StudyNet& net, const std::string& layer, const std::string& task) const {
     return in_root("rankings/" + name_of(net) + "_" + plain(layer) + "_" + plain(task) + ".jsonl");
   }
+  /// What the audit of one ranking found, iteration by iteration.
+  [[nodiscard]] std::string ranking_audit(const StudyNet& net, const std::string& layer,
+                                          const std::string& task) const {
+    return in_root("rankings/" + name_of(net) + "_" + plain(layer) + "_" + plain(task) + ".audit.json");
+  }
   /// Per-image outcomes of all lesions of one layer.
   [[nodiscard]] std::string outcomes(const StudyNet& net, const std::string& layer) const {
     return in_root("outcomes/" + name_of(net) + "_" + plain(layer) + ".safetensors");

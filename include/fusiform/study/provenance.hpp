@@ -59,7 +59,8 @@ namespace fusiform {
             {"fractions", lesion.fractions},
             {"random_lesions", lesion.random_lesions},
             {"random_classes", lesion.random_classes},
-            {"pairs", lesion.pairs}}},
+            {"pairs", lesion.pairs},
+            {"audit", lesion.audit}}},
           {"attribute", {{"images", attribute.images}, {"conductance_steps", attribute.conductance_steps}}}};
 }
 

@@ -14,6 +14,7 @@
 #include <fusiform/study/provenance.hpp>
 #include <fusiform/study/report/layer_tables.hpp>
 #include <fusiform/study/report/lesion_section.hpp>
+#include <fusiform/study/report/rankings.hpp>
 #include <fusiform/study/report_figures.hpp>
 
 namespace fusiform {
@@ -79,6 +80,7 @@ inline void add_result(HtmlPage& page, const Json& summary) {
   if (const auto headline = index_headline(summary, last)) numbers.push_back(*headline);
   page.headlines(numbers);
   page.paragraph(finding(last, fraction));
+  for (const std::string& warning : audit_warnings(summary)) page.note(warning);
   for (const Json& layer : layers)
     for (const Json& ranking : layer.at("rankings"))
       if (ranking.at("classes_covered") != ranking.at("classes"))
@@ -164,7 +166,8 @@ inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& sum
 
 inline void add_tables(HtmlPage& page, const Json& summary) {
   page.section("All layers");
-  for (auto* make : {&index_table, &seeds_table, &drop_table, &matched_table, &group_table, &pair_table}) {
+  for (auto* make :
+       {&index_table, &seeds_table, &ranking_table, &drop_table, &matched_table, &group_table, &pair_table}) {
     const CaptionedTable shown = make(summary);
     if (!shown.table.rows.empty()) page.table(shown.table, shown.caption);
   }

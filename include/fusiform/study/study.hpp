@@ -39,7 +39,7 @@ namespace detail {
   const auto free_of_choices = [](nlohmann::ordered_json& net) {
     for (const char* key : {"seeds", "analyses"}) net.erase(key);
     if (net.contains("train")) net["train"].erase("snapshots");
-    for (const char* key : {"random_classes", "pairs"})
+    for (const char* key : {"random_classes", "pairs", "audit"})
       if (net.contains("lesion")) net["lesion"].erase(key);
   };
   free_of_choices(settings);
