@@ -122,7 +122,7 @@ TEST_CASE("a wrong loss is found, stored with lesion and image, and survives bei
   DirectLesion<float> direct(network, site, head, images);
   Wrong wrong(right);
   const std::vector<std::string> names{"a", "b", "c", "d", "e", "f", "g", "h"};
-  detail::RankingAudit audit(wrong, direct, names, {.path = folder / "audit.json", .title = "t", .share = 0.5});
+  detail::RankingAudit audit(wrong, direct, names, 0, {.path = folder / "audit.json", .title = "t", .share = 0.5});
   const std::vector<std::vector<Index>> added{{}, {0}, {2}};
   for (Index iteration = 0; iteration < 2; ++iteration) {
     static_cast<void>(audit.lesions().evaluate({}, added, {0, 8}));

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <fusiform/analysis/added_lesions.hpp>
+#include <fusiform/analysis/race_record.hpp>
 #include <fusiform/analysis/selection.hpp>
 
 namespace fusiform {
@@ -18,11 +20,12 @@ struct RankingOptions {
 
 /// One iteration: every unit not yet selected is lesioned together with those that are.
 struct RankingIteration {
-  double base_loss = 0;            ///< mean loss with the units selected so far lesioned
-  std::vector<Index> candidates;   ///< ascending
-  std::vector<double> losses;      ///< mean loss for each candidate
-  std::vector<double> accuracies;  ///< top-1 for each candidate
-  Selection selection;             ///< what was selected, ties and the gap at the cut
+  double base_loss = 0;                           ///< mean loss with the units selected so far lesioned
+  std::vector<Index> candidates;                  ///< ascending
+  std::vector<double> losses;                     ///< mean loss for each candidate; an estimate if a race eliminated it
+  std::vector<double> accuracies;                 ///< top-1 for each candidate; likewise
+  Selection selection;                            ///< what was selected, ties and the gap at the cut
+  std::optional<RaceRecord> race = std::nullopt;  ///< if this was a race
 };
 
 struct Ranking {
@@ -67,31 +70,40 @@ struct Ranking {
 /// Called after each iteration with what is ranked so far and the number to be ranked.
 using RankingProgress = std::function<void(const Ranking& so_far, Index wanted)>;
 
+/// Goes through the iterations of a greedy selection and takes up what iterate(selected, candidates, group) yields: the
+/// part that all ways to rank units share. `ranking` holds the iterations that are there already.
+template <class Iterate>
+[[nodiscard]] Ranking rank_greedily(Index units, const RankingOptions& options, const Iterate& iterate,
+                                    const RankingProgress& progress, Ranking ranking) {
+  const SelectionSchedule schedule = selection_schedule(units, options.fraction, options.group);
+  ranking.layer_units = units;
+  while (schedule.goes_on(static_cast<Index>(ranking.units.size())) &&
+         static_cast<Index>(ranking.units.size()) < units) {
+    ranking.append(iterate(ranking.units, ranking.remaining(), schedule.group));
+    if (progress) progress(ranking, selection_cost(units, schedule).selected);
+  }
+  return ranking;
+}
+
 /// Greedy forward selection; with `options.fraction` = 0 the linear version. All candidates see the same images.
 /// `ranking` holds the iterations of an interrupted run with the same arguments, from which this one goes on.
 /// Throws NumericError if a loss is not a number.
 template <Scalar T>
 [[nodiscard]] Ranking rank_units(AddedLesions<T>& lesions, const RankingOptions& options = {},
                                  const RankingProgress& progress = {}, Ranking ranking = {}) {
-  const SelectionSchedule schedule = selection_schedule(lesions.units(), options.fraction, options.group);
-  ranking.layer_units = lesions.units();
-  while (schedule.goes_on(static_cast<Index>(ranking.units.size())) &&
-         static_cast<Index>(ranking.units.size()) < ranking.layer_units) {
-    RankingIteration iteration;
-    iteration.candidates = ranking.remaining();
+  const auto iterate = [&](const std::vector<Index>& selected, std::vector<Index> candidates, Index group) {
     std::vector<std::vector<Index>> added{{}};  // the base, then one for each candidate
-    for (const Index unit : iteration.candidates) added.push_back({unit});
-    const std::vector<Outcomes<T>> outcomes = lesions.evaluate(ranking.units, added, {0, lesions.image_count()});
-    iteration.base_loss = outcomes.front().mean_loss();
+    for (const Index unit : candidates) added.push_back({unit});
+    const std::vector<Outcomes<T>> outcomes = lesions.evaluate(selected, added, {0, lesions.image_count()});
+    RankingIteration iteration{.base_loss = outcomes.front().mean_loss(), .candidates = std::move(candidates)};
     for (std::size_t i = 1; i < outcomes.size(); ++i) {
       iteration.losses.push_back(outcomes[i].mean_loss());
       iteration.accuracies.push_back(outcomes[i].top1());
     }
-    iteration.selection = select_group(iteration.candidates, iteration.losses, schedule.group);
-    ranking.append(std::move(iteration));
-    if (progress) progress(ranking, selection_cost(ranking.layer_units, schedule).selected);
-  }
-  return ranking;
+    iteration.selection = select_group(iteration.candidates, iteration.losses, group);
+    return iteration;
+  };
+  return rank_greedily(lesions.units(), options, iterate, progress, std::move(ranking));
 }
 
 }  // namespace fusiform

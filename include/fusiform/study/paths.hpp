@@ -67,7 +67,11 @@ class StudyPaths {
   /// What the audit of one ranking found, iteration by iteration.
   [[nodiscard]] std::string ranking_audit(const StudyNet& net, const std::string& layer,
                                           const std::string& task) const {
-    return in_root("rankings/" + name_of(net) + "_" + plain(layer) + "_" + plain(task) + ".audit.json");
+    return ranking(net, layer, task) + ".audit";
+  }
+  /// What a ranking that is not complete has computed of its next iteration.
+  [[nodiscard]] std::string ranking_work(const StudyNet& net, const std::string& layer, const std::string& task) const {
+    return ranking(net, layer, task) + ".work";
   }
   /// Per-image outcomes of all lesions of one layer.
   [[nodiscard]] std::string outcomes(const StudyNet& net, const std::string& layer) const {

@@ -16,23 +16,22 @@ struct RankingAuditOptions {
   std::string path;   ///< of the file beside the ranking's journal
   std::string title;  ///< of the ranking, in warnings
   LesionManner manner;
-  double share = 0;    ///< of all (lesion, image) pairs; 0: no audit
-  Rng rng{0};          ///< which pairs
-  Index finished = 0;  ///< iterations that the journal holds
+  double share = 0;  ///< of all (lesion, image) pairs; 0: no audit
+  Rng rng{0};        ///< which pairs
 };
 
 /// Wraps the lesions of one ranking. A ranking that was stopped goes on with the same pairs as an undisturbed one.
 class RankingAudit {
  public:
   /// `direct` must be of what `lesions` are of; `image_names`: of the images of the list. All but the options must
-  /// outlive this object.
+  /// outlive this object. `finished`: iterations that the journal holds.
   RankingAudit(AddedLesions<float>& lesions, DirectLesion<float>& direct, std::vector<std::string> image_names,
-               RankingAuditOptions options)
+               Index finished, RankingAuditOptions options)
       : lesions_(lesions), image_names_(std::move(image_names)), options_(std::move(options)) {
     if (options_.share == 0) return;
     iterations_ = read_audit(options_.path);
     // An iteration that was audited but did not reach the journal is audited again.
-    std::erase_if(iterations_, [&](const AuditedIteration& one) { return one.iteration >= options_.finished; });
+    std::erase_if(iterations_, [&](const AuditedIteration& one) { return one.iteration >= finished; });
     audited_.emplace(lesions, direct, options_.manner,
                      AuditOptions{.share = options_.share,
                                   .limit = std::numeric_limits<Index>::max(),
