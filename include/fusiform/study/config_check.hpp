@@ -125,6 +125,8 @@ inline void check_lesion(const LesionConfig& lesion, const NetPlace& place) {
   check.all_different("fractions", lesion.fractions);
   check.at_least("random_lesions", lesion.random_lesions, 0);
   check.at_least("random_classes", lesion.random_classes, 0);
+  check.at_least("pairs", lesion.pairs, 0);
+  check.probability("audit", lesion.audit);
   check.at_least("memory_mib", lesion.memory_mib, 1);
 }
 
@@ -234,6 +236,23 @@ inline void check_init_from(const StudyConfig& config, std::size_t entry) {
                   text("'", from, "' to be trained with seed ", seed), "none of that seed");
 }
 
+/// Of the main net, before its last epoch; a variant of a snapshot's name is that snapshot.
+inline void check_snapshots(const StudyConfig& config) {
+  const SectionCheck check("train");
+  check.all_different("snapshots", config.train.snapshots);
+  for (const Index epochs : config.train.snapshots) {
+    check.require(epochs >= 0 && epochs < config.train.epochs, "snapshots",
+                  text("numbers of epochs from 0 to below the ", config.train.epochs, " of the training"), epochs);
+    const auto is_variant = [&](const VariantConfig& variant) { return variant.name == snapshot_name(epochs); };
+    check.require(std::any_of(config.variants.begin(), config.variants.end(), is_variant), "snapshots",
+                  "a variant for each (add_snapshots)", text("none for ", epochs));
+    for (const VariantConfig& variant : config.variants)
+      check.require(
+          variant.name != snapshot_name(epochs) || (variant.train.epochs == epochs && is_on_the_way(variant, config)),
+          "snapshots", "no variant of other settings with a snapshot's name", "'" + variant.name + "'");
+  }
+}
+
 inline void check_variant(const StudyConfig& config, std::size_t entry) {
   const SectionCheck check("variant", entry);
   const VariantConfig& variant = config.variants[entry];
@@ -246,6 +265,9 @@ inline void check_variant(const StudyConfig& config, std::size_t entry) {
   check.require(variant.resize() == config.resize(), "train.resize",
                 text("the main net's ", config.resize(), ": all nets of a study read the same images"),
                 variant.resize());
+  SectionCheck("train", entry, variant.name)
+      .require(variant.train.snapshots.empty(), "snapshots", "them in the main net's [train] only",
+               text(variant.train.snapshots.size(), " in a variant"));
   check_net(config, variant, {entry, variant.name});
   check_init_from(config, entry);
 }
@@ -264,6 +286,7 @@ inline void check(const StudyConfig& config) {
   const std::string& from = config.train.init_from;
   detail::SectionCheck("train").require(from.empty() || names_weights_file(from), "init_from",
                                         "a file of weights (the main net is trained first)", "'" + from + "'");
+  detail::check_snapshots(config);
   for (std::size_t entry = 0; entry < config.variants.size(); ++entry) detail::check_variant(config, entry);
   const detail::SectionCheck statistics("statistics");
   statistics.at_least("replicates", config.statistics.replicates, 100);
