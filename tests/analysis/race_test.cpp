@@ -104,8 +104,9 @@ TEST_CASE("no decided candidate is evaluated, nothing twice, and whole blocks on
 }
 
 TEST_CASE("checks come at whole blocks, fewer than the list has images") {
-  CHECK(race_checks(1000, 1, {}) == std::vector<Index>{128, 192, 288, 432, 648, 972});
-  CHECK(race_checks(1000, 32, {}) == std::vector<Index>{128, 192, 288, 448, 672, 992});
+  CHECK(race_checks(1000, 1, {}) == std::vector<Index>{128, 256, 512});
+  CHECK(race_checks(1000, 1, {.growth = 1.5}) == std::vector<Index>{128, 192, 288, 432, 648, 972});
+  CHECK(race_checks(1000, 32, {.growth = 1.5}) == std::vector<Index>{128, 192, 288, 448, 672, 992});
   CHECK(race_checks(300, 100, {}) == std::vector<Index>{200});
   CHECK(race_checks(1000, 512, {}) == std::vector<Index>{512});
   CHECK(race_checks(128, 1, {}).empty());
