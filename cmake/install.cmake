@@ -10,6 +10,10 @@ if(TARGET fusiform_study)
   install(TARGETS fusiform_study EXPORT fusiformStudyTargets COMPONENT development)
   install(EXPORT fusiformStudyTargets NAMESPACE fusiform:: DESTINATION ${package_dir} COMPONENT development)
 endif()
+if(TARGET fusiform_mpi)
+  install(TARGETS fusiform_mpi EXPORT fusiformMpiTargets COMPONENT development)
+  install(EXPORT fusiformMpiTargets NAMESPACE fusiform:: DESTINATION ${package_dir} COMPONENT development)
+endif()
 
 configure_package_config_file(cmake/fusiformConfig.cmake.in ${PROJECT_BINARY_DIR}/fusiformConfig.cmake
                               INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)

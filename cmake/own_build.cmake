@@ -55,3 +55,9 @@ target_include_directories(fusiform_own_build INTERFACE ${PROJECT_SOURCE_DIR})
 target_link_libraries(fusiform_own_build INTERFACE fusiform_own_options fusiform_own_templates)
 target_compile_options(fusiform_own_build INTERFACE
                        "SHELL:-include ${PROJECT_SOURCE_DIR}/cmake/own_templates/declarations.hpp")
+
+# The same for whole studies: functions behind wrappers, since `extern template` is for templates only.
+if(TARGET fusiform::study)
+  add_library(fusiform_own_study STATIC cmake/own_study/study.cpp cmake/own_study/records.cpp)
+  target_link_libraries(fusiform_own_study PUBLIC fusiform_own_build fusiform::study)
+endif()

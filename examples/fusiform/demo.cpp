@@ -7,7 +7,7 @@
 #include "commands.hpp"
 #include "run_options.hpp"
 
-void add_demo_command(CLI::App& program) {
+void add_demo_command(CLI::App& program, fusiform::Communicator& team) {
   CLI::App* command = program.add_subcommand(
       "demo", "Render faces and objects, train a dual-task net, lesion it, test for segregation, write a report");
   auto options = std::make_shared<RunOptions>();
@@ -15,9 +15,12 @@ void add_demo_command(CLI::App& program) {
   options->add_to(*command, fusiform::StudyStage::report);
   auto seed = std::make_shared<std::uint64_t>(0);
   command->add_option("--seed", *seed, "Seed of pictures and training")->capture_default_str();
-  command->callback([options, seed] {
-    fusiform::StudyConfig config = fusiform::demo_study();
-    config.seeds = {*seed};
-    options->run(std::move(config), fusiform::StudyStage::report);
+  command->callback([options, seed, &team] {
+    const auto config = [&] {
+      fusiform::StudyConfig demo = fusiform::demo_study();
+      demo.seeds = {*seed};
+      return demo;
+    };
+    options->run(config, fusiform::StudyStage::report, team);
   });
 }

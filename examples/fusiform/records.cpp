@@ -1,5 +1,7 @@
 /// fusiform records: read and write the record files of the published lesion scripts.
 
+#include "cmake/own_study/records.hpp"
+
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -8,11 +10,8 @@
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/report/table.hpp>
-#include <fusiform/study/author_statistics.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/paths.hpp>
-#include <fusiform/study/read_author_records.hpp>
-#include <fusiform/study/write_author_records.hpp>
 
 #include "commands.hpp"
 
@@ -54,7 +53,7 @@ struct ImportCommand {
     result["notes"] = records.notes;
     for (const Index layer : fusiform::recorded_layers(records)) {
       if (fusiform::recorded_tasks(records, layer).empty()) continue;
-      const fusiform::RecordedSegregation measures = fusiform::recorded_segregation(
+      const fusiform::RecordedSegregation measures = fusiform::own::recorded_segregation(
           records, layer, fraction, fusiform::Rng(seed).stream("bootstrap").stream(static_cast<std::uint64_t>(layer)),
           {.replicates = replicates});
       result["layers"].push_back(layer_json(measures));
@@ -119,7 +118,7 @@ struct ImportCommand {
   void run() const {
     if (threads > 0) fusiform::set_thread_count(threads);
     const Json result =
-        summary(fusiform::read_author_records(folder, {.version = version, .layer_units = layer_units}));
+        summary(fusiform::own::read_author_records(folder, {.version = version, .layer_units = layer_units}));
     if (json)
       std::printf("%s\n", result.dump(2).c_str());
     else
@@ -179,7 +178,7 @@ struct ExportCommand {
     }
     if (layers.empty()) throw fusiform::FileError(folder, "expected lesion effects of " + net.title() + ", found none");
     for (const auto& [index, file] : layers) add(records, paths, net, index, file);
-    fusiform::write_author_records(out, records);
+    fusiform::own::write_author_records(out, records);
     std::fprintf(stderr, "%s: %zu layers, %zu rankings, %zu curves\n", out.c_str(), layers.size(),
                  records.rankings.size(), records.curves.size());
   }

@@ -3,7 +3,12 @@
 #include <cstdio>
 #include <utility>
 
-#include <fusiform/study/study.hpp>
+#include <fusiform/core/parallel.hpp>
+#include <fusiform/core/together.hpp>
+#include <fusiform/io/file.hpp>
+#include <fusiform/study/context.hpp>
+
+#include "cmake/own_study/study.hpp"
 
 void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_option("--out", out, "Folder for the results; an interrupted study goes on there")->capture_default_str();
@@ -14,10 +19,12 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_flag("--skip-damaged", skip_damaged, "Leave damaged images out instead of stopping");
 }
 
-void RunOptions::run(fusiform::StudyConfig config, fusiform::StudyStage last) const {
+void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusiform::StudyStage last,
+                     fusiform::Communicator& team) const {
   if (threads > 0) fusiform::set_thread_count(threads);
-  fusiform::StudyContext study{std::move(config), fusiform::StudyPaths(out), fusiform::ProgressLine(quiet),
-                               skip_damaged};
-  fusiform::run_study(study, last);
+  fusiform::StudyContext study{{}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, &team};
+  if (!fusiform::together_with_first(team, [&] { study.config = config(); })) return;
+  if (team.rank() > 0) return fusiform::own::serve_study(study);
+  fusiform::own::run_study(study, last);
   if (json) std::printf("%s", fusiform::read_file(study.paths.summary()).c_str());
 }

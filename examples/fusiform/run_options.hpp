@@ -2,8 +2,10 @@
 /// Options that all commands share that run a study or part of one.
 
 #include <CLI/App.hpp>
+#include <functional>
 #include <string>
 
+#include <fusiform/core/communicator.hpp>
 #include <fusiform/study/config.hpp>
 #include <fusiform/study/stage.hpp>
 
@@ -16,5 +18,7 @@ struct RunOptions {
 
   /// `last` is the stage at which the command ends: only from `lesion` on there is a summary to print.
   void add_to(CLI::App& command, fusiform::StudyStage last);
-  void run(fusiform::StudyConfig config, fusiform::StudyStage last) const;
+  /// `config` is called on all processes of the team.
+  void run(const std::function<fusiform::StudyConfig()>& config, fusiform::StudyStage last,
+           fusiform::Communicator& team) const;
 };

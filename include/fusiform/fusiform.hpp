@@ -68,10 +68,10 @@
 #include <fusiform/analysis/unit_means.hpp>
 #include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/analysis/unit_table.hpp>
-#include <fusiform/core/byte_string.hpp>
 #include <fusiform/core/communicator.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
+#include <fusiform/core/message.hpp>
 #include <fusiform/core/nearest_names.hpp>
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/core/random.hpp>

@@ -171,6 +171,13 @@ TEST_CASE("a value beside its null distribution") {
   CHECK_THROWS_AS(null_distribution(1, draws, 1), ConfigError);
 }
 
+TEST_CASE("a share of flags") {
+  CHECK(share_of(std::vector<std::uint8_t>{1, 0, 1, 1}) == 0.75);
+  CHECK(share_of(std::vector<std::uint8_t>{0}) == 0);
+  CHECK(share_of(std::vector<std::uint8_t>(300, 1)) == 1);  // more than a flag's type can count
+  CHECK(std::isnan(share_of({})));
+}
+
 TEST_CASE("drops against random lesions of the same size") {
   const std::vector<Index> labels{0, 0, 1, 1, 2, 2, 3, 3};
   const Bytes base{1, 1, 1, 1, 1, 1, 1, 1};

@@ -9,7 +9,7 @@
 #include <fusiform/analysis/journaled_lesions.hpp>
 #include <fusiform/io/atomic_file.hpp>
 
-#include "tests/analysis/made_up_lesions.hpp"
+#include "tests/analysis/counted_lesions.hpp"
 #include "tests/io/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 
@@ -38,9 +38,9 @@ const JournalOptions one_by_one{.piece_seconds = 0};
 
 TEMPLATE_TEST_CASE("journaled lesions say what the lesions say and ask for nothing twice", "", float, double) {
   const ScratchFolder folder;
-  MadeUpLesions<TestType> plain;
+  CountedLesions<TestType> plain;
   const auto expected = ask(plain);
-  MadeUpLesions<TestType> counted;
+  CountedLesions<TestType> counted;
   {
     JournaledLesions<TestType> journaled(counted, folder / "work.log", "tiny", one_by_one);
     CHECK(journaled.units() == 7);
@@ -53,17 +53,17 @@ TEMPLATE_TEST_CASE("journaled lesions say what the lesions say and ask for nothi
     CHECK(same(ask(journaled), expected));
     CHECK(counted.calls == calls);
   }
-  MadeUpLesions<TestType> unused;
+  CountedLesions<TestType> unused;
   JournaledLesions<TestType> journaled(unused, folder / "work.log", "tiny");
   CHECK(same(ask(journaled), expected));
   CHECK(unused.calls == 0);
 }
 
 TEST_CASE("work killed after any number of pieces goes on with the next and ends the same") {
-  MadeUpLesions<float> plain;
+  CountedLesions<float> plain;
   const auto expected = ask(plain);
   const ScratchFolder undisturbed;
-  MadeUpLesions<float> counted;
+  CountedLesions<float> counted;
   JournaledLesions<float> to_the_end(counted, undisturbed / "work.log", "tiny", one_by_one);
   (void)ask(to_the_end);
   const Index pieces = counted.calls;
@@ -71,7 +71,7 @@ TEST_CASE("work killed after any number of pieces goes on with the next and ends
   for (Index kill_at = 0; kill_at < pieces; ++kill_at) {
     const ScratchFolder folder;
     CAPTURE(kill_at);
-    MadeUpLesions<float> lesions;  // one for all attempts, so that it counts them all
+    CountedLesions<float> lesions;  // one for all attempts, so that it counts them all
     lesions.before_call = [&](Index call) {
       if (call == kill_at) throw Killed();
     };
@@ -92,12 +92,12 @@ TEST_CASE("work whose journal is cut at any byte loses one piece and ends the sa
   const ScratchFolder folder;
   const std::string path = folder / "work.log";
   const Question question({}, 3);
-  const auto evaluate = [&](MadeUpLesions<float>& lesions, const JournalOptions& options) {
+  const auto evaluate = [&](CountedLesions<float>& lesions, const JournalOptions& options) {
     JournaledLesions<float> journaled(lesions, path, "tiny", options);
     return journaled.evaluate(question.base, question.added, {0, 5});
   };
-  const MadeUpLesions<float>::Size small{.units = 3, .images = 5, .block = 3};
-  MadeUpLesions<float> whole(small);
+  const CountedLesions<float>::Size small{.units = 3, .images = 5, .block = 3};
+  CountedLesions<float> whole(small);
   const auto expected = evaluate(whole, one_by_one);
   const std::string journal = read_file(path);
   REQUIRE(whole.computed.size() == 4 * 5);
@@ -105,7 +105,7 @@ TEST_CASE("work whose journal is cut at any byte loses one piece and ends the sa
   for (std::size_t end = 0; end <= journal.size(); ++end) {
     CAPTURE(end);
     write_file_atomically(path, journal.substr(0, end));
-    MadeUpLesions<float> lesions(small);
+    CountedLesions<float> lesions(small);
     CHECK(same(evaluate(lesions, one_by_one), expected));
     const auto computed = static_cast<Index>(lesions.computed.size());
     CHECK(computed_before - computed <= 3);  // from byte to byte, at most one piece of 1 entry and 3 images
@@ -119,8 +119,8 @@ TEST_CASE("a damaged journal of lesions is refused or computed again, never beli
   const ScratchFolder folder;
   const std::string path = folder / "work.log";
   const Question question({1}, 3);
-  const MadeUpLesions<float>::Size small{.units = 3, .images = 5, .block = 3};
-  MadeUpLesions<float> whole(small);
+  const CountedLesions<float>::Size small{.units = 3, .images = 5, .block = 3};
+  CountedLesions<float> whole(small);
   std::vector<Outcomes<float>> expected;
   {
     JournaledLesions<float> journaled(whole, path, "tiny", one_by_one);
@@ -132,7 +132,7 @@ TEST_CASE("a damaged journal of lesions is refused or computed again, never beli
     std::string damaged = journal;
     damaged[place] = static_cast<char>(damaged[place] ^ 4);
     write_file_atomically(path, damaged);
-    MadeUpLesions<float> lesions(small);
+    CountedLesions<float> lesions(small);
     try {
       JournaledLesions<float> journaled(lesions, path, "tiny", one_by_one);
       CHECK(same(journaled.evaluate(question.base, question.added, {0, 5}), expected));
@@ -147,21 +147,21 @@ TEST_CASE("a damaged journal of lesions is refused or computed again, never beli
 TEST_CASE("a journal of lesions belongs to one piece of work") {
   const ScratchFolder folder;
   const std::string path = folder / "work.log";
-  MadeUpLesions<float> lesions;
+  CountedLesions<float> lesions;
   { const JournaledLesions<float> journaled(lesions, path, "conv1 of net A"); }
   CHECK_THROWS_WITH(
       JournaledLesions<float>(lesions, path, "conv2 of net A"),
       Contains("expected records of 'conv2 of net A; lesions of 7 units, 20 images in blocks of 3, float'") &&
           Contains("found those of 'conv1 of net A;"));
-  MadeUpLesions<float> other_blocks({.units = 7, .images = 20, .block = 4});
+  CountedLesions<float> other_blocks({.units = 7, .images = 20, .block = 4});
   CHECK_THROWS_AS(JournaledLesions<float>(other_blocks, path, "conv1 of net A"), FileError);
-  MadeUpLesions<double> other_scalar;
+  CountedLesions<double> other_scalar;
   CHECK_THROWS_AS(JournaledLesions<double>(other_scalar, path, "conv1 of net A"), FileError);
 }
 
 TEST_CASE("pieces take about as long as wanted") {
   const ScratchFolder folder;
-  MadeUpLesions<float> lesions({.units = 40, .images = 64, .block = 2});
+  CountedLesions<float> lesions({.units = 40, .images = 64, .block = 2});
   std::vector<Index> calls_until;
   lesions.before_call = [](Index) { std::this_thread::sleep_for(std::chrono::milliseconds(2)); };
   const Question question({}, 40);
@@ -181,10 +181,10 @@ TEST_CASE("pieces take about as long as wanted") {
 
 TEST_CASE("pieces hold whole rows of blocks for processes that share the work") {
   const ScratchFolder folder;
-  MadeUpLesions<float> plain;
+  CountedLesions<float> plain;
   const Question question;
   const auto expected = plain.evaluate(question.base, question.added, {0, 20});
-  MadeUpLesions<float> lesions;
+  CountedLesions<float> lesions;
   JournaledLesions<float> journaled(lesions, folder / "work.log", "tiny", {.piece_seconds = 0, .blocks = 3});
   CHECK(same(journaled.evaluate(question.base, question.added, {0, 20}), expected));
   CHECK(lesions.computed_once());
@@ -195,7 +195,7 @@ TEST_CASE("pieces hold whole rows of blocks for processes that share the work") 
 
 TEST_CASE("ranges of journaled lesions are whole blocks, and errors of the lesions come through") {
   const ScratchFolder folder;
-  MadeUpLesions<float> lesions;
+  CountedLesions<float> lesions;
   JournaledLesions<float> journaled(lesions, folder / "work.log", "tiny");
   const Question question;
   for (const ImageRange range : {ImageRange{1, 3}, ImageRange{0, 4}, ImageRange{18, 3}, ImageRange{-3, 3}}) {
@@ -206,7 +206,7 @@ TEST_CASE("ranges of journaled lesions are whole blocks, and errors of the lesio
   CHECK(journaled.evaluate(question.base, question.added, {0, 0}).size() == question.added.size());
   CHECK(journaled.evaluate(question.base, {}, {0, 20}).empty());
   const std::vector<std::vector<Index>> unknown{{9}};
-  CHECK_THROWS_WITH(journaled.evaluate(question.base, unknown, {0, 20}), "made-up lesions: there is no unit 9");
+  CHECK_THROWS_WITH(journaled.evaluate(question.base, unknown, {0, 20}), "counted lesions: there is no unit 9");
   // Twice the same entry in one question: two answers.
   const std::vector<std::vector<Index>> twice{{4}, {4}};
   const auto both = journaled.evaluate(question.base, twice, {0, 20});
@@ -217,7 +217,7 @@ TEST_CASE("a full disk stops journaled lesions and costs nothing that was finish
   const ScratchFolder folder;
   const std::string path = folder / "work.log";
   const Question question;
-  MadeUpLesions<float> lesions;
+  CountedLesions<float> lesions;
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
@@ -236,7 +236,7 @@ TEST_CASE("a full disk stops journaled lesions and costs nothing that was finish
   const auto finished = static_cast<Index>(lesions.computed.size());
   CHECK(finished > 10);
   JournaledLesions<float> journaled(lesions, path, "tiny", one_by_one);
-  MadeUpLesions<float> plain;
+  CountedLesions<float> plain;
   CHECK(same(journaled.evaluate(question.base, question.added, {0, 20}),
              plain.evaluate(question.base, question.added, {0, 20})));
   Index twice = 0;
@@ -245,7 +245,7 @@ TEST_CASE("a full disk stops journaled lesions and costs nothing that was finish
 }
 
 TEST_CASE("losses that are not numbers keep their bits in a journal") {
-  ByteWriter writer;
+  MessageWriter writer;
   Outcomes<float> outcomes(9);
   outcomes.losses = {
       0.F, -0.F, std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e-45F, 1.F, 2.F,
@@ -253,7 +253,7 @@ TEST_CASE("losses that are not numbers keep their bits in a journal") {
   outcomes.correct = {1, 0, 0, 1, 1, 0, 1, 0, 1};
   outcomes.in_top5 = {0, 0, 0, 0, 0, 0, 0, 1, 0};
   put_outcomes(writer, outcomes);
-  ByteReader reader(writer.bytes(), "test");
+  MessageReader reader(writer.bytes(), "test");
   const auto read = get_outcomes<float>(reader);
   CHECK(reader.at_end());
   CHECK(std::memcmp(read.losses.data(), outcomes.losses.data(), 9 * sizeof(float)) == 0);

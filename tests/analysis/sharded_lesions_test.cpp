@@ -8,7 +8,7 @@
 #include <fusiform/analysis/journaled_lesions.hpp>
 #include <fusiform/analysis/sharded_lesions.hpp>
 
-#include "tests/analysis/made_up_lesions.hpp"
+#include "tests/analysis/counted_lesions.hpp"
 #include "tests/io/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/thread_team.hpp"
@@ -19,11 +19,11 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-using Lesions = std::vector<std::unique_ptr<MadeUpLesions<float>>>;  // one per process
+using Lesions = std::vector<std::unique_ptr<CountedLesions<float>>>;  // one per process
 
 Lesions lesions_for(int size) {
   Lesions lesions;
-  for (int rank = 0; rank < size; ++rank) lesions.push_back(std::make_unique<MadeUpLesions<float>>());
+  for (int rank = 0; rank < size; ++rank) lesions.push_back(std::make_unique<CountedLesions<float>>());
   return lesions;
 }
 
@@ -31,7 +31,7 @@ Lesions lesions_for(int size) {
 template <class Work>
 void with_team(Lesions& lesions, const Work& work) {
   run_team(static_cast<int>(lesions.size()), [&](Communicator& team) {
-    MadeUpLesions<float>& own = *lesions[static_cast<std::size_t>(team.rank())];
+    CountedLesions<float>& own = *lesions[static_cast<std::size_t>(team.rank())];
     if (team.rank() > 0) return serve_lesions(own, team);
     ShardedLesions<float> sharded(own, team);
     work(sharded);
@@ -96,7 +96,7 @@ TEST_CASE("a block belongs to the same process in every long enough range") {
 }
 
 TEST_CASE("sharded lesions give the same bits for any number of processes and do nothing twice") {
-  MadeUpLesions<float> plain;
+  CountedLesions<float> plain;
   const auto expected = ask(plain);
   for (int size = 1; size <= 9; ++size) {
     CAPTURE(size);
@@ -119,7 +119,7 @@ TEST_CASE("sharded lesions give the same bits for any number of processes and do
 }
 
 TEST_CASE("a journal above sharded lesions is asked once and holds for another number of processes") {
-  MadeUpLesions<float> plain;
+  CountedLesions<float> plain;
   const auto expected = ask(plain);
   const ScratchFolder folder;
   const auto work = [&](int size, Index stop_after) {
@@ -151,7 +151,7 @@ TEST_CASE("an error on any process is thrown on process 0, and the team goes on"
       if (call == 0) throw NumericError("a loss is not a number");
     };
     std::string message;
-    MadeUpLesions<float> plain;
+    CountedLesions<float> plain;
     bool goes_on = false;
     with_team(lesions, [&](AddedLesions<float>& sharded) {
       try {
@@ -181,7 +181,7 @@ TEST_CASE("wrong questions are refused alike by any number of processes") {
         }
     });
     REQUIRE(messages.size() == 2);
-    CHECK(messages[0] == "made-up lesions: there is no unit 9");
+    CHECK(messages[0] == "counted lesions: there is no unit 9");
     CHECK_THAT(messages[1], Contains("expected whole blocks of 3 of 20 images, got 2 from 1 on"));
   }
 }
@@ -194,7 +194,7 @@ TEST_CASE("when process 0 fails the others stop serving, when another gives up p
   std::string told;
   CHECK_THROWS_AS(run_team(3,
                            [&](Communicator& team) {
-                             MadeUpLesions<float> own;
+                             CountedLesions<float> own;
                              if (team.rank() == 2) throw Killed();  // gives up without serving
                              if (team.rank() == 1) return serve_lesions(own, team);
                              try {
@@ -211,7 +211,7 @@ TEST_CASE("when process 0 fails the others stop serving, when another gives up p
 TEST_CASE("only process 0 asks") {
   CHECK_THROWS_WITH(run_team(2,
                              [](Communicator& team) {
-                               MadeUpLesions<float> own;
+                               CountedLesions<float> own;
                                if (team.rank() == 1) ShardedLesions<float> sharded(own, team);
                              }),
                     "sharded lesions: expected process 0 to ask, got process 1");

@@ -110,3 +110,22 @@ TEST_CASE("of several errors each process keeps its own and the others hear of t
   CHECK(messages[2] == "two");
   CHECK(messages[3] == "process 1: out of memory");
 }
+
+TEST_CASE("where process 0 speaks for all, the others are only told whether to go on") {
+  std::vector<std::string> ends(3);
+  run_team(3, [&](Communicator& team) {
+    std::string& end = ends[static_cast<std::size_t>(team.rank())];
+    try {
+      end = together_with_first(team, [] {}) ? "on" : "off";
+      end += together_with_first(team,
+                                 [&] {
+                                   if (team.rank() == 1) throw ShapeError("no");
+                                 })
+                 ? ", on"
+                 : ", off";
+    } catch (const ShapeError& error) {
+      end += text(", ", error.what());
+    }
+  });
+  CHECK(ends == std::vector<std::string>{"on, process 1: no", "on, off", "on, off"});
+}

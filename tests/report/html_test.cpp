@@ -47,6 +47,10 @@ TEST_CASE("text means itself") {
   CHECK(count(html, "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;amp;") == 2 + 1 + 6 + 3 + 2 + 3 + 3);
 }
 
+TEST_CASE("a number stays with its percent sign") {
+  CHECK(html_running_text("55 % & 4 %, 100%") == "55&#160;% &amp; 4&#160;%, 100%");
+}
+
 TEST_CASE("a page holds everything it shows") {
   const ScratchFolder folder;
   HtmlPage page("Faces and objects");

@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
-#include <fusiform/study/report_page.hpp>
+#include <fusiform/study/context.hpp>
+#include <fusiform/study/report/lesion_section.hpp>
+#include <fusiform/study/report_figures.hpp>
 
+#include "cmake/own_study/study.hpp"
 #include "tests/io/scratch_folder.hpp"
 #include "tests/report/summary_example.hpp"
 #include "tests/support/catch.hpp"
@@ -140,7 +143,7 @@ TEST_CASE("decoding is drawn by layer, a panel per task and a curve per net") {
                {0.65, 0.65 - t_of_two * 0.05, 0.65 + t_of_two * 0.05});
   check_values(row_of(rows, {"held-out objects", "faces only", "conv1"}), {0.3, 0.25, 0.35});
   check_values(row_of(numbers_of(figures[1], folder), {"held-out faces", "faces only", "conv1"}), {0.6, 0.55, 0.65});
-  CHECK_THAT(figures[0].caption, Contains("faces 40 images of 4 classes") && Contains("1 to 2 seed(s)"));
+  CHECK_THAT(figures[0].caption, Contains("faces 40 images of 4 classes") && Contains("1 to 2 seeds per net. "));
   CHECK_THAT(figures[0].figure.script, Contains("'chance'"));
   CHECK(decoding_figures(without("decoding")).empty());
   const Table table = decoding_differences_table(example_summary());
@@ -313,6 +316,36 @@ TEST_CASE("overlaps of two and three sets, with what chance gives") {
   CHECK(overlap_figures("one", one).empty());
 }
 
+TEST_CASE("a task has one colour in all training curves") {
+  const ScratchFolder folder;
+  const CsvTable log{.path = "log",
+                     .header = {"epoch", "train_loss", "cars_loss", "cars_top1"},
+                     .rows = {{"0", "3", "3", "0"}, {"1", "2", "2.5", "0.5"}}};
+  const Figure figure = training_figure("training", log, {{"cars", 2}});
+  CHECK_THAT(figure.script, Contains(std::string(palette::color(2))) && !Contains(std::string(palette::color(0))));
+  const auto rows = numbers_of({figure, "c"}, folder);
+  check_values(row_of(rows, {"Loss", "training", "1"}), {2});
+  check_values(row_of(rows, {"Loss", "cars", "1"}), {2.5});
+  check_values(row_of(rows, {"Top-1 accuracy on test images", "cars", "1"}), {0.5});
+}
+
+TEST_CASE("of three tasks each lesion has a line of its own, and bands are drawn for own units") {
+  const std::vector<Json> layers = layers_of(example_summary(), "with cars", 0);
+  const Figure figure = lesion_curves_figure("three", layers);
+  const auto count = [&](const std::string& words) {
+    std::size_t found = 0;
+    for (std::size_t at = 0; (at = figure.script.find(words, at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  for (int task = 0; task < 3; ++task)
+    for (const char* dash : {"solid", "(7,4)", "(1.5,3)"}) {
+      CAPTURE(task, dash);
+      CHECK(count(text("with lines lw 2.2 dt ", dash, " lc rgb '", palette::color(task), "'")) == layers.size());
+    }
+  CHECK(count("with filledcurves") == 3 * layers.size());
+  for (const auto& row : numbers_of({figure, "c"}, ScratchFolder())) CHECK(!row[4].empty());  // an interval for each
+}
+
 TEST_CASE("the page shows every figure, later seeds folded away") {
   const ScratchFolder folder;
   StudyContext study{StudyConfig{}, StudyPaths(folder.path()), ProgressLine(true)};
@@ -329,7 +362,7 @@ TEST_CASE("the page shows every figure, later seeds folded away") {
     }
     log << "\n";
   }
-  write_report(study, summary);
+  own::write_report(study, summary);
   const std::string page = read_file(study.paths.report());
   CHECK_THAT(page, Contains("Decoding of held-out classes") && Contains("Segregation in all nets") &&
                        Contains("Similarity of representations") && Contains("Shortcuts for a unit&#39;s lesion") &&

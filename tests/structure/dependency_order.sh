@@ -3,7 +3,7 @@
 #   core < ops < layers < nets < train < analysis < study. io: core. data: core, io. report: core, io.
 #   nets, train and analysis may use io and data. Nothing includes the umbrella, a CUDA header or Eigen.
 #   Image libraries only in data/image_file.hpp, zlib there and in data/gzip.hpp, liblinear in analysis/linear_svm.hpp,
-#   JSON and TOML libraries only in study/ and report/.
+#   JSON and TOML libraries only in study/ and report/, MPI only in mpi/, which needs core and which nothing includes.
 #   The umbrella fusiform.hpp includes every header of core to analysis, data and io (not of their subfolders)
 #   except those that lead to one of these, and leads to no header that needs another library.
 # It also refuses `using namespace`.
@@ -24,6 +24,7 @@ find . -name '*.hpp' | sed 's|^\./||' | sort | xargs awk '
     allowed["train"]    = " core io data ops layers nets train "
     allowed["analysis"] = " core io data ops layers nets train analysis "
     allowed["report"]   = " core io report "
+    allowed["mpi"]      = " core mpi "
     allowed["study"]    = " core io data ops layers nets train analysis report study "
   }
   function module_of(path) { return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : "" }
@@ -75,6 +76,10 @@ find . -name '*.hpp' | sed 's|^\./||' | sort | xargs awk '
   name ~ /^(nlohmann|toml|CLI)/ {
     needs_library[header] = 1
     if (module != "study" && module != "report") complain(where "only study/ and report/ may include " name)
+  }
+  name ~ /^mpi/ {
+    needs_library[header] = 1
+    if (module != "mpi") complain(where "only mpi/ may include " name)
   }
 
   # Marks all that `header` includes, directly or not, in `seen`.

@@ -50,6 +50,7 @@ expect 'only data/image_file.hpp may include stb/stb_image.h' core/shape.hpp '#i
 expect 'only data/gzip.hpp and data/image_file.hpp may include zlib.h' data/image.hpp '#include <zlib.h>'
 expect 'only analysis/linear_svm.hpp may include linear.h' analysis/decoding.hpp '#include <linear.h>'
 expect 'only study/ and report/ may include nlohmann/json.hpp' ops/relu.hpp '#include <nlohmann/json.hpp>'
+expect 'only mpi/ may include mpi.h' core/shape.hpp '#include <mpi.h>'
 expect 'leads to data/image_file.hpp, which needs another library' \
   fusiform.hpp '#include <fusiform/data/image_file.hpp>'
 expect 'leads to analysis/linear_svm.hpp, which needs another library' \

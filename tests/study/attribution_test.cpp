@@ -1,5 +1,10 @@
 #include <nlohmann/json.hpp>
 
+#include <fusiform/analysis/lesion_evaluator.hpp>
+#include <fusiform/analysis/statistics.hpp>
+#include <fusiform/nets/checkpoint.hpp>
+#include <fusiform/study/outcome_store.hpp>
+
 #include "tests/study/support.hpp"
 #include "tests/support/catch.hpp"
 

@@ -5,10 +5,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include <fusiform/study/author_statistics.hpp>
-#include <fusiform/study/read_author_records.hpp>
-#include <fusiform/study/write_author_records.hpp>
-
+#include "cmake/own_study/records.hpp"
 #include "tests/io/scratch_folder.hpp"
 #include "tests/support/catch.hpp"
 
@@ -204,7 +201,7 @@ TEST_CASE("author records: a published run comes in with its 17 iterations, curv
   const ScratchFolder folder;
   const json run = recorded_run();
   lay_out_recorded_run(folder.path(), run);
-  const AuthorRecords records = read_author_records(folder.path());
+  const AuthorRecords records = own::read_author_records(folder.path());
   CHECK(records.version == "_layer12");
   CHECK(records.settings["greedy_p"] == 0.25);
 
@@ -241,7 +238,8 @@ TEST_CASE("author records: a published run comes in with its 17 iterations, curv
 TEST_CASE("author records: statistics of a published run") {
   const ScratchFolder folder;
   lay_out_recorded_run(folder.path(), recorded_run());
-  const RecordedSegregation measures = recorded_segregation(read_author_records(folder.path()), 12, 0.2, Rng(0));
+  const RecordedSegregation measures =
+      own::recorded_segregation(own::read_author_records(folder.path()), 12, 0.2, Rng(0));
   REQUIRE(measures.tasks == std::vector<std::string>{asian, white});
   // Values and tolerances as in the test "drops of a recorded run agree with its published re-computation".
   const Interval& own = measures.drop[0][0];
@@ -265,7 +263,8 @@ TEST_CASE("author records: statistics of a published run") {
   REQUIRE(measures.notes.size() == 1);
   CHECK_THAT(measures.notes[0], Contains(white) && Contains("0.7707") && Contains("0.7768"));
 
-  const RecordedSegregation beyond = recorded_segregation(read_author_records(folder.path()), 12, 0.4, Rng(0));
+  const RecordedSegregation beyond =
+      own::recorded_segregation(own::read_author_records(folder.path()), 12, 0.4, Rng(0));
   CHECK(std::isnan(beyond.drop[0][0].estimate));  // not available
   CHECK(std::isnan(beyond.index));
 }
@@ -273,8 +272,8 @@ TEST_CASE("author records: statistics of a published run") {
 TEST_CASE("author records: what is written comes back") {
   const ScratchFolder folder;
   const AuthorRecords written = some_records();
-  write_author_records(folder / "LESION_NAME_x", written);
-  const AuthorRecords read = read_author_records(folder / "LESION_NAME_x");
+  own::write_author_records(folder / "LESION_NAME_x", written);
+  const AuthorRecords read = own::read_author_records(folder / "LESION_NAME_x");
   CHECK(read.version == written.version);
   CHECK(read.settings == written.settings);
   CHECK(read.notes.empty());
@@ -303,7 +302,7 @@ TEST_CASE("author records: what is written comes back") {
   }
   CHECK(read.ranking("random00000000000000000000000000000011", 1)->ranking.units == std::vector<Index>{3, 4});
 
-  write_author_records(folder / "again", read);
+  own::write_author_records(folder / "again", read);
   for (const char* file :
        {"lesion.jsonl", "eval_b.json", "progress_records/SORTEDBY_faces/PARAM_GROUP_INDEX_1/progress_record_ITER_2.npz",
         "drop_percents_records/VERSION__b/EVALUATION_TASK_faces/predictions/PARAM_GROUP/"
@@ -313,10 +312,10 @@ TEST_CASE("author records: what is written comes back") {
 
 TEST_CASE("author records: exported effects give the statistics of the study, to the bit") {
   const ScratchFolder folder;
-  write_author_records(folder.path(), some_records());
+  own::write_author_records(folder.path(), some_records());
   const BootstrapOptions options{.replicates = 300};
   const RecordedSegregation imported =
-      recorded_segregation(read_author_records(folder.path()), 1, 0.25, Rng(5), options);
+      own::recorded_segregation(own::read_author_records(folder.path()), 1, 0.25, Rng(5), options);
   REQUIRE(imported.intervals.has_value());
   CHECK(imported.random_sets == 2);
 
@@ -355,7 +354,7 @@ TEST_CASE("author records: other images for another ranking are a sample of thei
         for (std::size_t i = 0; i < 18; ++i) point.accuracy += point.y_true[i] == point.y_pred[i] ? 1.0 / 18 : 0;
       }
   const BootstrapOptions options{.replicates = 200};
-  const RecordedSegregation measures = recorded_segregation(records, 1, 0.25, Rng(5), options);
+  const RecordedSegregation measures = own::recorded_segregation(records, 1, 0.25, Rng(5), options);
   REQUIRE(measures.intervals.has_value());
   REQUIRE(measures.notes.size() == 1);
   CHECK_THAT(measures.notes[0], Contains("objects") && Contains("the test images differ"));
@@ -371,7 +370,7 @@ TEST_CASE("author records: an unfinished ranking counts up to its last selection
   ProgressRecord{.selected = {2}, .dropped = {1, 2, 0, 2}, .losses = {5, 7, 6, 1}, .seed = 9}.write(progress + "0.npz");
   ProgressRecord{.selected = {2}, .dropped = {1}, .losses = {8}, .remaining = {}, .pending = {0}}.write(progress +
                                                                                                         "1.npz");
-  const AuthorRecords records = read_author_records(folder.path());
+  const AuthorRecords records = own::read_author_records(folder.path());
   REQUIRE(records.rankings.size() == 1);
   const RecordedRanking& ranking = records.rankings.front();
   CHECK_FALSE(ranking.complete);
@@ -390,12 +389,12 @@ TEST_CASE("author records: units of a layer without progress records can be give
                                       line("selected_accuracies/SORTEDBY_a/0", {0.5, 0.25}));
   append(folder / "eval.json",
          line("meta/drop_percents", {0.0, 0.2, 0.4}) + line("validated_accuracies_SORTEDBY_a/a/0", {0.8, 0.4, 0.4}));
-  CHECK(read_author_records(folder.path()).curves[0].points[2].available);  // unknown
-  const AuthorRecords records = read_author_records(folder.path(), {.layer_units = 10});
+  CHECK(own::read_author_records(folder.path()).curves[0].points[2].available);  // unknown
+  const AuthorRecords records = own::read_author_records(folder.path(), {.layer_units = 10});
   CHECK(records.curves[0].points[1].available);
   CHECK_FALSE(records.curves[0].points[2].available);
   CHECK(records.ranking("a", 0)->ranking.top(0.2) == std::vector<Index>{4, 1});
-  CHECK(recorded_segregation(records, 0, 0.2, Rng(1)).drop[0][0].estimate == Approx(0.5));
+  CHECK(own::recorded_segregation(records, 0, 0.2, Rng(1)).drop[0][0].estimate == Approx(0.5));
 }
 
 TEST_CASE("author records: damage and contradictions are named with file and place") {
@@ -404,9 +403,9 @@ TEST_CASE("author records: damage and contradictions are named with file and pla
   const std::string faces = "SORTEDBY_faces/PARAM_GROUP_INDEX_1/";
   const auto problem = [&](const std::function<void()>& damage) {
     std::filesystem::remove_all(root);
-    write_author_records(root, some_records());
+    own::write_author_records(root, some_records());
     damage();
-    return error_of([&] { (void)read_author_records(root); });
+    return error_of([&] { (void)own::read_author_records(root); });
   };
   const auto cut = [&](const std::string& file) {
     const std::string whole = read_file(root + "/" + file);
@@ -449,9 +448,9 @@ TEST_CASE("author records: damage and contradictions are named with file and pla
           Contains("found 1"));
   CHECK_THAT(problem([&] { append(root + "/" + predictions, line("INDEX_1/faces/PERCENT_0.25/y_pred", {1})); }),
              Contains("expected 'SORTEDBY_...', found 'faces'"));
-  CHECK_THAT(error_of([&] { (void)read_author_records(folder / "nowhere"); }), Contains("expected a folder"));
+  CHECK_THAT(error_of([&] { (void)own::read_author_records(folder / "nowhere"); }), Contains("expected a folder"));
   std::filesystem::create_directories(folder / "empty");
-  CHECK_THAT(error_of([&] { (void)read_author_records(folder / "empty"); }), Contains("found none of them"));
+  CHECK_THAT(error_of([&] { (void)own::read_author_records(folder / "empty"); }), Contains("found none of them"));
   AuthorRecords records;
   CHECK_THAT(error_of([&] { add_layer(records, 0, {{"a/b", some_ranking(1)}}, some_effects()); }), Contains("'a/b'"));
 }

@@ -1,6 +1,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include <fusiform/analysis/statistics.hpp>
+#include <fusiform/study/decoding_journal.hpp>
+
 #include "tests/study/support.hpp"
 #include "tests/support/catch.hpp"
 

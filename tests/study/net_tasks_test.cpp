@@ -56,6 +56,28 @@ TEST_CASE("one category has one output") {
   CHECK(net_heads(NetConfig{}, found)[0].classes == 4);
 }
 
+TEST_CASE("chance is that of the classifier which judges a task") {
+  std::vector<TaskConfig> consolidated = tasks;
+  consolidated[0].one_category = true;
+  const auto counts = [](const NetConfig& net, const std::vector<TaskConfig>& config) {
+    const std::vector<NetTask> all = net_tasks(net, config, classes);
+    std::vector<Index> result;
+    for (const NetTask& task : all) result.push_back(classes_to_tell_apart(net, all, task));
+    return result;
+  };
+  // faces, objects, inverted faces
+  CHECK(counts({}, tasks) == std::vector<Index>{5, 5, 5});
+  CHECK(counts({}, consolidated) == std::vector<Index>{4, 4, 4});
+  CHECK(counts({.branch_after = "conv1"}, tasks) == std::vector<Index>{2, 3, 2});
+  CHECK(counts({.tasks = {"faces"}}, tasks) == std::vector<Index>{2, 2});
+  CHECK_THAT(error_of([&] {
+               (void)classes_to_tell_apart({.tasks = {"faces"}, .branch_after = "conv1"},
+                                           net_tasks({.tasks = {"faces"}, .branch_after = "conv1"}, tasks, classes),
+                                           {.task = "objects", .trained_as = "objects"});
+             }),
+             Contains("no classifier for task 'objects'"));
+}
+
 TEST_CASE("a task judged as another may have no class of its own") {
   std::vector<ClassInfo> strange = classes;
   strange[4].name = "carl";

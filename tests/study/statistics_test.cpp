@@ -1,6 +1,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include <fusiform/analysis/bootstrap.hpp>
+#include <fusiform/io/csv.hpp>
+#include <fusiform/study/outcome_store.hpp>
+#include <fusiform/study/report/layer_tables.hpp>
+#include <fusiform/study/segregation_summary.hpp>
+
 #include "tests/study/support.hpp"
 #include "tests/support/catch.hpp"
 

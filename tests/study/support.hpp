@@ -5,8 +5,9 @@
 #include <string>
 
 #include <fusiform/io/file.hpp>
-#include <fusiform/study/study.hpp>
+#include <fusiform/study/context.hpp>
 
+#include "cmake/own_study/study.hpp"
 #include "tests/io/scratch_folder.hpp"
 #include "tests/support/reproducible_files.hpp"
 
@@ -36,7 +37,7 @@ namespace fusiform::test {
 
 inline void run_quietly(const StudyConfig& config, const std::string& folder, StudyStage last = StudyStage::report) {
   StudyContext study{config, StudyPaths(folder), ProgressLine(true)};
-  run_study(study, last);
+  own::run_study(study, last);
 }
 
 /// The message of the error that `action` throws; "" if it throws none.

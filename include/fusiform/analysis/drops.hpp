@@ -2,6 +2,7 @@
 /// What lesions cost one task: accuracies and proportional drops, with intervals.
 
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -23,6 +24,12 @@ struct TaskResponses {
   std::vector<Flags> random = {};  ///< one per random lesion of the same size, if there are any
 };
 
+/// The share of images whose class was found; undefined without images.
+[[nodiscard]] inline double share_of(Flags flags) noexcept {
+  if (flags.empty()) return undefined;
+  return static_cast<double>(std::accumulate(flags.begin(), flags.end(), Index{0})) / static_cast<double>(flags.size());
+}
+
 /// (base - lesioned) / base; undefined where the net finds nothing to begin with.
 [[nodiscard]] inline double proportional_drop(double base, double lesioned) noexcept {
   return base > 0 ? (base - lesioned) / base : undefined;
@@ -39,8 +46,7 @@ namespace detail {
 
 [[nodiscard]] inline Resampled resampled_share(const HierarchicalBootstrap& bootstrap, Flags flags, Index replicates,
                                                Index sample) {
-  const std::vector<ImageWeight> once(flags.size(), 1);
-  return {.estimate = weighted_share(flags, once),
+  return {.estimate = share_of(flags),
           .replicates = std::vector<double>(static_cast<std::size_t>(replicates)),
           .left_out = {{sample, bootstrap.means_without_each_class(flags)}}};
 }

@@ -35,7 +35,7 @@ class JournaledLesions final : public AddedLesions<T> {
       : lesions_(lesions),
         options_(options),
         log_(std::move(path), full_identity(identity), [this](Index position, std::string_view record) {
-          ByteReader reader(record, "journal of lesions");
+          MessageReader reader(record, "journal of lesions");
           LesionQuestion question = get_question(reader);
           finished_[std::move(question.base)].push_back({position, question.images});
         }) {
@@ -118,7 +118,7 @@ class JournaledLesions final : public AddedLesions<T> {
       const Index end = std::min(piece.images.end(), answer.images.end());
       if (first >= end) continue;
       const std::string record = log_.read(piece.position);
-      ByteReader reader(record, log_.path());
+      MessageReader reader(record, log_.path());
       for (const std::vector<Index>& entry : get_question(reader).added) {
         const Outcomes<T> outcomes = get_outcomes<T>(reader);
         const auto found = places.find(entry);
@@ -167,7 +167,7 @@ class JournaledLesions final : public AddedLesions<T> {
     const auto start = Clock::now();
     const std::vector<Outcomes<T>> outcomes = lesions_.evaluate(answer.base, added, images);
     adapt(images.count * static_cast<Index>(added.size()), seconds_since(start));
-    ByteWriter writer;
+    MessageWriter writer;
     put_question(writer, answer.base, added, images);
     for (const Outcomes<T>& of_entry : outcomes) put_outcomes(writer, of_entry);
     finished_[answer.base].push_back({log_.append(writer.bytes()), images});

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <fusiform/analysis/added_lesions.hpp>
-#include <fusiform/core/byte_string.hpp>
+#include <fusiform/core/message.hpp>
 
 namespace fusiform {
 
@@ -16,7 +16,7 @@ struct LesionQuestion {
   ImageRange images;
 };
 
-inline void put_question(ByteWriter& writer, std::span<const Index> base, std::span<const std::vector<Index>> added,
+inline void put_question(MessageWriter& writer, std::span<const Index> base, std::span<const std::vector<Index>> added,
                          ImageRange images) {
   writer.put(images.first);
   writer.put(images.count);
@@ -25,8 +25,8 @@ inline void put_question(ByteWriter& writer, std::span<const Index> base, std::s
   for (const std::vector<Index>& entry : added) writer.put_list(std::span(entry));
 }
 
-/// Throws Error as ByteReader.
-[[nodiscard]] inline LesionQuestion get_question(ByteReader& reader) {
+/// Throws Error as MessageReader.
+[[nodiscard]] inline LesionQuestion get_question(MessageReader& reader) {
   LesionQuestion question;
   question.images.first = reader.get<Index>();
   question.images.count = reader.get<Index>();
@@ -37,15 +37,15 @@ inline void put_question(ByteWriter& writer, std::span<const Index> base, std::s
 
 /// The bits of the losses, so that what is read is what was written, and one bit for each of the rest.
 template <Scalar T>
-void put_outcomes(ByteWriter& writer, const Outcomes<T>& outcomes) {
+void put_outcomes(MessageWriter& writer, const Outcomes<T>& outcomes) {
   writer.put_list(std::span(outcomes.losses));
   writer.put_bits(outcomes.correct);
   writer.put_bits(outcomes.in_top5);
 }
 
-/// Throws Error as ByteReader.
+/// Throws Error as MessageReader.
 template <Scalar T>
-[[nodiscard]] Outcomes<T> get_outcomes(ByteReader& reader) {
+[[nodiscard]] Outcomes<T> get_outcomes(MessageReader& reader) {
   Outcomes<T> outcomes;
   outcomes.losses = reader.get_list<T>();
   outcomes.correct = reader.get_bits();

@@ -56,7 +56,7 @@ struct NullDistribution {
   const std::string where = "random lesions of task '" + responses.task + "'";
   const auto share = [&](Flags flags) {
     require_equal(where, "results, one per image,", responses.labels.size(), flags.size());
-    return weighted_share(flags, std::vector<ImageWeight>(flags.size(), 1));
+    return share_of(flags);
   };
   const double base = share(responses.base);
   std::vector<double> random;

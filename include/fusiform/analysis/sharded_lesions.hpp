@@ -55,7 +55,7 @@ enum class LesionCall : unsigned char { evaluate, end };
 template <Scalar T>
 [[nodiscard]] std::string answer_shares(AddedLesions<T>& lesions, const Communicator& team,
                                         const LesionQuestion& question) {
-  ByteWriter writer;
+  MessageWriter writer;
   for (const LesionShare& share :
        lesion_shares(team.rank(), team.size(), question.added.size(), question.images, lesions.block())) {
     std::vector<std::vector<Index>> added;
@@ -70,7 +70,7 @@ template <Scalar T>
 template <Scalar T>
 std::exception_ptr give_answer(AddedLesions<T>& lesions, Communicator& team, const LesionQuestion& question,
                                std::vector<std::string>& answers) {
-  ByteWriter writer;
+  MessageWriter writer;
   std::exception_ptr error;
   try {
     const std::string outcomes = answer_shares(lesions, team, question);
@@ -99,7 +99,7 @@ class ShardedLesions final : public AddedLesions<T> {
   /// Lets the others return from `serve_lesions`.
   ~ShardedLesions() override {
     try {
-      ByteWriter writer;
+      MessageWriter writer;
       writer.put(static_cast<unsigned char>(detail::LesionCall::end));
       (void)team_.broadcast(writer.bytes());
     } catch (...) {
@@ -117,7 +117,7 @@ class ShardedLesions final : public AddedLesions<T> {
                                                   ImageRange images) override {
     require_whole_blocks(own_, images);
     const LesionQuestion question{{base.begin(), base.end()}, {added.begin(), added.end()}, images};
-    ByteWriter writer;
+    MessageWriter writer;
     writer.put(static_cast<unsigned char>(detail::LesionCall::evaluate));
     put_question(writer, base, added, images);
     (void)team_.broadcast(writer.bytes());
@@ -132,11 +132,11 @@ class ShardedLesions final : public AddedLesions<T> {
 
  private:
   void take_answer(int rank, std::string_view answer, ImageRange images, std::vector<Outcomes<T>>& outcomes) const {
-    ByteReader message(answer, text("answer of process ", rank));
+    MessageReader message(answer, text("answer of process ", rank));
     const std::string error = message.get_text();
     if (!error.empty()) throw_error_of(rank, error);
     const std::string parts = message.get_text();
-    ByteReader reader(parts, text("answer of process ", rank));
+    MessageReader reader(parts, text("answer of process ", rank));
     for (const LesionShare& share : lesion_shares(rank, team_.size(), outcomes.size(), images, block()))
       for (const std::size_t i : share.entries) {
         const Outcomes<T> part = get_outcomes<T>(reader);
@@ -155,7 +155,7 @@ template <Scalar T>
 void serve_lesions(AddedLesions<T>& own, Communicator& team) {
   while (true) {
     const std::string bytes = team.broadcast({});
-    ByteReader reader(bytes, "question of process 0");
+    MessageReader reader(bytes, "question of process 0");
     if (static_cast<detail::LesionCall>(reader.get<unsigned char>()) == detail::LesionCall::end) return;
     std::vector<std::string> nothing;
     (void)detail::give_answer(own, team, get_question(reader), nothing);

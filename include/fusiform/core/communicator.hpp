@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include <fusiform/core/byte_string.hpp>
 #include <fusiform/core/error.hpp>
+#include <fusiform/core/message.hpp>
 
 namespace fusiform {
 
@@ -53,11 +53,11 @@ class Communicator {
 
   /// Everywhere what each process gave, in their order.
   [[nodiscard]] std::vector<std::string> all_gather(std::string_view mine) {
-    ByteWriter writer;
+    MessageWriter writer;
     for (const std::string& bytes : gather(mine)) writer.put_text(bytes);
     const std::string all = broadcast(writer.bytes());
     std::vector<std::string> result;
-    for (ByteReader reader(all, "all_gather"); !reader.at_end();) result.push_back(reader.get_text());
+    for (MessageReader reader(all, "all_gather"); !reader.at_end();) result.push_back(reader.get_text());
     return result;
   }
 };
@@ -74,5 +74,11 @@ class SingleProcess final : public Communicator {
   void barrier() override {}
   void give_up() noexcept override {}
 };
+
+/// A team of one for those who are not given another.
+[[nodiscard]] inline Communicator& this_process() {
+  static SingleProcess team;
+  return team;
+}
 
 }  // namespace fusiform

@@ -1,6 +1,7 @@
 #pragma once
 /// Steps that all processes of a team do, or none: an error on one of them is thrown on all.
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <optional>
@@ -18,7 +19,7 @@ namespace detail {
 enum class ErrorKind : unsigned char { shape, file, config, numeric, communication, other };
 
 [[nodiscard]] inline std::string error_bytes(ErrorKind kind, std::string_view message, std::string_view path = {}) {
-  ByteWriter writer;
+  MessageWriter writer;
   writer.put(static_cast<unsigned char>(kind));
   writer.put_text(message);
   writer.put_text(path);
@@ -56,7 +57,7 @@ enum class ErrorKind : unsigned char { shape, file, config, numeric, communicati
 /// Throws what another process failed with: an error of the same class, whose message says which process it was; of a
 /// FileError behind the path.
 [[noreturn]] inline void throw_error_of(int rank, std::string_view bytes) {
-  ByteReader reader(bytes, "error of another process");
+  MessageReader reader(bytes, "error of another process");
   const auto kind = static_cast<detail::ErrorKind>(reader.get<unsigned char>());
   const std::string message = text("process ", rank, ": ", reader.get_text());
   switch (kind) {
@@ -90,6 +91,20 @@ void together(Communicator& team, const Action& action) {
   if (own) std::rethrow_exception(own);
   for (std::size_t rank = 0; rank < errors.size(); ++rank)
     if (!errors[rank].empty()) throw_error_of(static_cast<int>(rank), errors[rank]);
+}
+
+/// The same for teams in which process 0 speaks for all: it throws, and the others return false.
+template <class Action>
+[[nodiscard]] bool together_with_first(Communicator& team, const Action& action) {
+  try {
+    together(team, action);
+  } catch (const CommunicationError&) {
+    throw;
+  } catch (...) {
+    if (team.rank() == 0) throw;
+    return false;
+  }
+  return true;
 }
 
 }  // namespace fusiform

@@ -15,7 +15,7 @@
 namespace fusiform {
 
 enum class LineStyle { solid, dashed, dotted };
-enum class Uncertainty { band, bars };
+enum class Uncertainty { band, bars, numbers };  ///< `numbers`: in the CSV file, not drawn
 
 /// One line. Points that are not finite leave a gap.
 struct Curve {
@@ -74,7 +74,8 @@ inline void check_curve(const Curve& curve) {
   gnuplot::Range range;
   for (const Curve& curve : panel.curves)
     for (const std::vector<double>* values : {&curve.y, &curve.low, &curve.high})
-      for (const double value : *values) range.include(value);
+      if (values == &curve.y || curve.uncertainty != Uncertainty::numbers)
+        for (const double value : *values) range.include(value);
   if (panel.reference) range.include(panel.reference->y);
   return range;
 }

@@ -42,6 +42,14 @@ namespace fusiform {
   return result;
 }
 
+/// Escaped, and a number stays on one line with its "%".
+[[nodiscard]] inline std::string html_running_text(std::string_view words) {
+  std::string html = html_escape(words);
+  for (std::size_t at = html.find(" %"); at != std::string::npos; at = html.find(" %", at))
+    html.replace(at, 1, "&#160;");
+  return html;
+}
+
 namespace detail {
 
 inline void replace_all(std::string& characters, std::string_view from, std::string_view to) {
@@ -98,10 +106,10 @@ class HtmlPage {
     section_is_open_ = true;
   }
   void subsection(const std::string& heading) { body_ += "<h3>" + html_escape(heading) + "</h3>\n"; }
-  void paragraph(const std::string& words) { body_ += "<p>" + html_escape(words) + "</p>\n"; }
+  void paragraph(const std::string& words) { body_ += "<p>" + html_running_text(words) + "</p>\n"; }
 
   /// A remark that must not be overlooked: a warning, a limit of the method.
-  void note(const std::string& words) { body_ += "<p class=\"note\">" + html_escape(words) + "</p>\n"; }
+  void note(const std::string& words) { body_ += "<p class=\"note\">" + html_running_text(words) + "</p>\n"; }
 
   void list(const std::vector<std::string>& items) {
     body_ += "<ul>\n";
@@ -154,7 +162,7 @@ class HtmlPage {
                  html_escape(row[column]) + "</" + tag + ">";
       body_ += "</tr>\n";
     };
-    body_ += text("<div class=\"table\"><table>\n<caption><b>Table ", ++tables_, ".</b> ", html_escape(caption),
+    body_ += text("<div class=\"table\"><table>\n<caption><b>Table ", ++tables_, ".</b> ", html_running_text(caption),
                   "</caption>\n<thead>\n");
     cells(table.header, "th");
     body_ += "</thead>\n<tbody>\n";
@@ -173,7 +181,8 @@ class HtmlPage {
       body_ += "<div class=\"drawing\" style=\"max-width:" + drawing_width(drawn.svg) + "px\">" +
                inline_svg(drawn.svg, text("figure", figures_, "-")) + "</div>\n";
     }
-    body_ += text("<figcaption><b>Figure ", figures_, ".</b> ", html_escape(caption), "</figcaption>\n</figure>\n");
+    body_ +=
+        text("<figcaption><b>Figure ", figures_, ".</b> ", html_running_text(caption), "</figcaption>\n</figure>\n");
   }
 
   /// The whole page.

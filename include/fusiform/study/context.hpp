@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include <fusiform/core/communicator.hpp>
 #include <fusiform/data/packed_images.hpp>
 #include <fusiform/nets/network.hpp>
 #include <fusiform/study/config.hpp>
@@ -23,7 +24,8 @@ struct StudyContext {
   StudyConfig config;
   StudyPaths paths;
   ProgressLine progress;
-  bool skip_damaged = false;  ///< leave damaged images out, instead of stopping with their list
+  bool skip_damaged = false;             ///< leave damaged images out, instead of stopping with their list
+  Communicator* team = &this_process();  ///< the processes that share the work; 0 writes all files and says everything
 };
 
 /// How the images become a net's input, without augmentation.

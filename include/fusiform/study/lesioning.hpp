@@ -2,16 +2,23 @@
 /// Third stage: rank the units of each layer for each task, lesion the best ones, evaluate every task.
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/analysis/incremental_lesions.hpp>
+#include <fusiform/analysis/journaled_lesions.hpp>
+#include <fusiform/analysis/sharded_lesions.hpp>
+#include <fusiform/data/checksum.hpp>
 #include <fusiform/data/sampling.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/outcome_store.hpp>
+#include <fusiform/study/team.hpp>
 #include <fusiform/study/training.hpp>
 
 namespace fusiform {
@@ -105,37 +112,83 @@ namespace detail {
   return {.rng = Rng(lesioned.net.seed).stream("resampled partners").stream(task.task)};
 }
 
-/// Whether the journal of a ranking is there and complete.
-[[nodiscard]] inline bool is_ranked(const std::string& journal, const LesionConfig& lesion) {
-  const Ranking ranking = read_ranking(journal);
+/// Whether a ranking has as many units as the study asks for.
+[[nodiscard]] inline bool is_complete(const Ranking& ranking, const LesionConfig& lesion) {
   const auto ranked = static_cast<Index>(ranking.units.size());
   return ranked > 0 && (ranked == ranking.layer_units ||
                         !selection_schedule(ranking.layer_units, lesion.fraction, lesion.group).goes_on(ranked));
 }
 
-/// Goes on with the journal of a ranking where it ended; a finished one is only read.
+[[nodiscard]] inline std::uint64_t weights_checksum(const StudyNetwork& network) {
+  std::uint64_t checksum = 0;
+  for (NodeId id = 1; id < network.size(); ++id)
+    for (const auto& parameter : std::as_const(*network.node(id).layer).parameters())
+      checksum = mix(checksum, checksum_of(std::as_bytes(parameter.value.span())));
+  return checksum;
+}
+
+/// The lesions that one ranking asks for, on this process.
+class RankedLesions {
+ public:
+  RankedLesions(const LesionedNet& lesioned, const NetTask& task, const std::string& layer)
+      : items_(ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed)),
+        images_(task_input(lesioned.net.settings->net, lesioned.pack, task, items_)),
+        lesions_(lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
+                 task_head(lesioned.network, task), images_, incremental_options(lesioned.lesion()),
+                 lesion_reference(lesioned, task)) {
+    const LesionConfig& lesion = lesioned.lesion();
+    identity_ =
+        text("layer ", layer, " of ", lesioned.net.title(), " with weights ", weights_checksum(lesioned.network),
+             ", task ", task.task, ", images ",
+             mix(checksum_of(std::as_bytes(std::span(items_))), checksum_of(std::as_bytes(std::span(images_.labels)))),
+             ", lesions of kind ", lesion.kind, " ", lesion.scale);
+  }
+
+  [[nodiscard]] IncrementalLesions<float>& lesions() noexcept { return lesions_; }
+  [[nodiscard]] Index image_count() const noexcept { return images_.count(); }
+
+  /// What the outcomes depend on, the same on every process that can take part.
+  [[nodiscard]] const std::string& identity() const noexcept { return identity_; }
+
+ private:
+  std::vector<Index> items_;
+  LabelledImages<float> images_;
+  IncrementalLesions<float> lesions_;
+  std::string identity_;
+};
+
+/// Goes on with the journal of a ranking where it ended, and within an iteration where work ended; a finished ranking
+/// is only read. The processes of the team share the work.
 [[nodiscard]] inline Ranking rank_task(StudyContext& study, const LesionedNet& lesioned, const NetTask& task,
                                        const std::string& layer) {
-  const auto& [net, network, pack] = lesioned;
+  const StudyNet& net = lesioned.net;
   const LesionConfig& lesion = lesioned.lesion();
   const std::string path = study.paths.ranking(net, layer, task.task);
-  Ranking so_far = read_ranking(path);
-  const LabelledImages<float> images =
-      task_input(net.settings->net, pack, task, ranking_images(lesion, pack, task, net.seed));
-  IncrementalLesions<float> lesions(network, lesion_site(network, layer, lesion_kind(lesion)), task_head(network, task),
-                                    images, incremental_options(lesion), lesion_reference(lesioned, task));
+  const std::string work = study.paths.ranking_work(net, layer, task.task);
+  Ranking ranking = read_ranking(path);
+  if (is_complete(ranking, lesion)) {
+    std::filesystem::remove(work);  // a kill may have left it
+    return ranking;
+  }
+  const auto ranked = share_job(study, {.kind = StudyJobKind::rank, .net = net, .layer = layer, .task = task},
+                                [&] { return std::make_unique<RankedLesions>(lesioned, task, layer); });
   study.progress.start(text(net.title(), ": ranking ", layer, " for ", task.task), "units");
   JsonLinesWriter journal(path);
-  Ranking ranking = rank_units(
-      lesions, {.fraction = lesion.fraction, .group = lesion.group},
-      [&](const Ranking& ranked, Index wanted) {
-        journal.append(to_json(ranked.iterations.back()).dump());
-        journal.flush();
-        study.progress.update(static_cast<Index>(ranked.units.size()), wanted);
-      },
-      std::move(so_far));
+  {
+    ShardedLesions<float> sharded(ranked->lesions(), *study.team);
+    JournaledLesions<float> lesions(sharded, work, ranked->identity(), {.blocks = study.team->size()});
+    ranking = rank_units(
+        lesions, {.fraction = lesion.fraction, .group = lesion.group},
+        [&](const Ranking& so_far, Index wanted) {
+          journal.append(to_json(so_far.iterations.back()).dump());
+          journal.flush();
+          study.progress.update(static_cast<Index>(so_far.units.size()), wanted);
+        },
+        std::move(ranking));
+  }
+  std::filesystem::remove(work);  // every iteration is in the ranking's own journal
   study.progress.finish(
-      text(ranking.units.size(), " of ", ranking.layer_units, " units ranked on ", images.count(), " images"));
+      text(ranking.units.size(), " of ", ranking.layer_units, " units ranked on ", ranked->image_count(), " images"));
   return ranking;
 }
 
@@ -197,7 +250,7 @@ inline void lesion_layer(StudyContext& study, const LesionedNet& lesioned, const
   const std::vector<NetTask> ranked = ranked_tasks(tasks);
   const std::string path = study.paths.outcomes(lesioned.net, layer);
   const auto is_done = [&](const NetTask& task) {
-    return detail::is_ranked(study.paths.ranking(lesioned.net, layer, task.task), lesion);
+    return detail::is_complete(read_ranking(study.paths.ranking(lesioned.net, layer, task.task)), lesion);
   };
   if (std::filesystem::exists(path) && std::all_of(ranked.begin(), ranked.end(), is_done)) return;
   const std::vector<Ranking> rankings = rank_layer(study, lesioned, layer);

@@ -103,6 +103,15 @@ namespace detail {
   return heads;
 }
 
+/// How many classes the classifier tells apart that judges a task: in a net with one classifier those of all its tasks.
+/// `tasks` are all of the net. Chance is 1 in so many. Throws ConfigError if no classifier judges the task.
+[[nodiscard]] inline Index classes_to_tell_apart(const NetConfig& net, const std::vector<NetTask>& tasks,
+                                                 const NetTask& task) {
+  for (const Head& head : net_heads(net, tasks))
+    if (head.name.empty() || head.name == task.trained_as) return head.classes;
+  throw ConfigError(text("net: no classifier for task '", task.trained_as, "'"));
+}
+
 /// The classifier that judges a task: a net with one head judges all tasks there; in a branched net the head of a task
 /// carries the task's name. Throws ConfigError if there is none.
 template <Scalar T, Device D>

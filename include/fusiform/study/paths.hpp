@@ -64,6 +64,10 @@ class StudyPaths {
   [[nodiscard]] std::string ranking(const StudyNet& net, const std::string& layer, const std::string& task) const {
     return in_root("rankings/" + name_of(net) + "_" + plain(layer) + "_" + plain(task) + ".jsonl");
   }
+  /// What a ranking that is not complete has computed of its next iteration.
+  [[nodiscard]] std::string ranking_work(const StudyNet& net, const std::string& layer, const std::string& task) const {
+    return ranking(net, layer, task) + ".work";
+  }
   /// Per-image outcomes of all lesions of one layer.
   [[nodiscard]] std::string outcomes(const StudyNet& net, const std::string& layer) const {
     return in_root("outcomes/" + name_of(net) + "_" + plain(layer) + ".safetensors");

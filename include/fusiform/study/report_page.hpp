@@ -67,7 +67,7 @@ inline void add_result(HtmlPage& page, const Json& summary) {
   std::vector<Headline> numbers;
   for (const Json& task : summary.at("tasks"))
     numbers.push_back({task.at("name").get<std::string>() + ", top-1", percent_text(task.at("top1").get<double>()),
-                       "chance " + percent_text(task.at("chance_top1").get<double>()) + ", top-5 " +
+                       "chance " + percent_text(number_or_nan(task.at("chance_top1"))) + ", top-5 " +
                            percent_text(task.at("top5").get<double>())});
   const std::vector<Json> nets = lesioned_nets(summary);
   if (nets.empty()) {
@@ -88,9 +88,18 @@ inline void add_result(HtmlPage& page, const Json& summary) {
   const auto main_nets = std::count_if(summary.at("nets").begin(), summary.at("nets").end(),
                                        [](const Json& net) { return net.at("net").get<std::string>().empty(); });
   if (main_nets < 3)
-    page.note(text("One trained net is one sample: ", main_nets,
-                   " net(s) were trained here. The intervals cover images and classes, not nets; for a statement about "
+    page.note(text("One trained net is one sample: ", main_nets, main_nets == 1 ? " net was" : " nets were",
+                   " trained here. The intervals cover images and classes, not nets; for a statement about "
                    "the architecture train several seeds."));
+}
+
+/// The tasks of a net; a task has the same colour in all nets.
+[[nodiscard]] inline std::vector<TrainedTask> trained_tasks(const Json& summary, const Json& net) {
+  const std::vector<std::string> all = names_of(summary.at("tasks"), "name");
+  std::vector<TrainedTask> tasks;
+  for (const std::string& name : names_of(net.at("tasks"), "name"))
+    tasks.push_back({name, static_cast<int>(std::find(all.begin(), all.end(), name) - all.begin())});
+  return tasks;
 }
 
 /// Training curves: of each net's first seed in the open, of the others folded away.
@@ -105,9 +114,9 @@ inline void add_training(HtmlPage& page, const StudyContext& study, const Json& 
       if (++drawn == 2)
         page.begin_fold((variant.empty() ? std::string("Training of the other seeds")
                                          : "Training of the other seeds of " + variant));
-      page.figure(write_figure(training_figure("training_" + StudyPaths::name_of(net_of(net)), log,
-                                               names_of(net.at("tasks"), "name")),
-                               study.paths.figures()),
+      page.figure(write_figure(
+                      training_figure("training_" + StudyPaths::name_of(net_of(net)), log, trained_tasks(summary, net)),
+                      study.paths.figures()),
                   text("Training of ", net_of(net).title(),
                        ": loss and test accuracy by epoch; epoch 0 is the net before training."));
     }
@@ -153,7 +162,7 @@ inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& sum
   Table table{{"task", "classes", "training images", "test images", "chance", "top-1", "top-5"}, {}};
   for (const Json& task : summary.at("tasks"))
     table.add({task.at("name").get<std::string>(), task.at("classes").dump(), task.at("train_images").dump(),
-               task.at("test_images").dump(), percent_text(task.at("chance_top1").get<double>()),
+               task.at("test_images").dump(), percent_text(number_or_nan(task.at("chance_top1"))),
                percent_text(number_or_nan(task.at("top1"))), percent_text(number_or_nan(task.at("top5")))});
   page.table(table, summary.at("nets").size() > 1 ? "The tasks; accuracies of the intact nets, means over seeds."
                                                   : "The tasks; accuracies of the intact net on test images.");

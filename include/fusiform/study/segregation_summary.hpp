@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,10 +68,6 @@ namespace fusiform::detail {
       json["random_corrected_drop"].push_back(
           {{"task", result.tasks[t]}, {"sort_task", result.tasks[s]}, {"drop", to_json(result.corrected_drop[t][s])}});
   return json;
-}
-
-[[nodiscard]] inline double share_of(Flags flags) {
-  return static_cast<double>(std::accumulate(flags.begin(), flags.end(), 0)) / static_cast<double>(flags.size());
 }
 
 /// The index itself, without an interval; undefined if a net finds nothing, or if no lesion costs anything.

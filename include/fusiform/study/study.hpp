@@ -23,6 +23,7 @@
 #include <fusiform/study/similarity_stage.hpp>
 #include <fusiform/study/stage.hpp>
 #include <fusiform/study/summary.hpp>
+#include <fusiform/study/team.hpp>
 #include <fusiform/study/training.hpp>
 
 namespace fusiform {
@@ -124,8 +125,9 @@ inline void run_net(StudyContext& study, const StudyPacks& packs, const StudyNet
 }  // namespace detail
 
 /// Runs the stages up to `last` for every net. Throws FileError, ConfigError or NumericError; what was finished
-/// before stays.
+/// before stays. On process 0 of a team; the others are in `serve_study` (study/serve.hpp) meanwhile.
 inline void run_study(StudyContext& study, StudyStage last = StudyStage::report) {
+  const StudyTeam team(study);
   check(study.config);
   // What cannot work fails here: before the folder belongs to these settings, and before hours of training.
   const StudyImages images = open_tasks(study.config);

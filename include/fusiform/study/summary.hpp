@@ -24,6 +24,7 @@ namespace detail {
 [[nodiscard]] inline Json summarize_net(const StudyContext& study, const ImagePack& pack, const StudyNet& net) {
   const LayerEffects intact = read_effects(study.paths.intact(net));
   const BootstrapOptions options = bootstrap_options(study.config.statistics);
+  const NetConfig& described = net.settings->net;
   Json tasks = Json::array();
   const std::vector<NetTask> judged = net_tasks(study, net, pack);
   for (std::size_t t = 0; t < judged.size(); ++t) {
@@ -35,12 +36,12 @@ namespace detail {
                      {"trained_as", judged[t].trained_as},
                      {"images", outcomes.count()},
                      {"classes", judged[t].classes},
+                     {"chance_top1", 1.0 / static_cast<double>(classes_to_tell_apart(described, judged, judged[t]))},
                      {"top1", outcomes.top1()},
                      {"top1_interval", to_json(bootstrap_mean(bootstrap, correct, options))},
                      {"top5", outcomes.top5()},
                      {"mean_loss", outcomes.mean_loss()}});
   }
-  const NetConfig& described = net.settings->net;
   Json entry{
       {"net", net.variant}, {"seed", net.seed}, {"arch", described.arch}, {"epochs", net.settings->train.epochs}};
   entry["trained_tasks"] = names_of(ranked_tasks(judged));
@@ -61,20 +62,19 @@ namespace detail {
 [[nodiscard]] inline Json summarize_task(const ImagePack& pack, const std::string& task, const Json& nets) {
   std::vector<double> top1;
   std::vector<double> top5;
-  const auto classes = pack.manifest().class_count(task);
-  Index outputs = classes;
+  double chance = undefined;  // of guesses; no net's if only variants are judged on the task
   for (const Json& net : nets)
     for (const Json& score : net["tasks"])
       if (net["net"].get<std::string>().empty() && score["name"] == task) {
         top1.push_back(score["top1"].get<double>());
         top5.push_back(score["top5"].get<double>());
-        outputs = score["classes"].get<Index>();
+        chance = score["chance_top1"].get<double>();
       }
   return {{"name", task},
-          {"classes", classes},
+          {"classes", pack.manifest().class_count(task)},
           {"train_images", pack.select(task, Split::train).size()},
           {"test_images", pack.select(task, Split::test).size()},
-          {"chance_top1", 1.0 / static_cast<double>(outputs)},
+          {"chance_top1", chance},
           {"top1", mean(top1)},
           {"top5", mean(top5)}};
 }

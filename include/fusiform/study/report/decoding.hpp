@@ -154,8 +154,7 @@ struct DecodingMeasure {
                                        .columns = 2,
                                        .panel_height = 220}),
                         std::string(measure.what) + " Held-out: " + detail::decoded_images_words(summary, tasks) +
-                            ". Means of " + detail::range_words(seeds) + " seed(s) per net. " +
-                            detail::interval_words(summary, seeds) +
+                            ". Means of " + detail::seeds_words(seeds) + detail::interval_words(summary, seeds) +
                             " Of branched nets, the task's own branch. Curves are shifted sideways a little." +
                             detail::portion_words(part, parts.size())});
     }

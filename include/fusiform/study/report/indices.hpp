@@ -68,7 +68,7 @@ namespace detail {
 [[nodiscard]] inline std::string index_interval_words(const Json& summary, const std::vector<std::size_t>& seeds) {
   const bool several = std::any_of(seeds.begin(), seeds.end(), [](std::size_t n) { return n > 1; });
   const bool one = std::any_of(seeds.begin(), seeds.end(), [](std::size_t n) { return n == 1; });
-  std::string words = range_words(seeds) + " seed(s) per net. " + level_text(summary) + " intervals: ";
+  std::string words = seeds_words(seeds) + level_text(summary) + " intervals: ";
   if (several)
     words +=
         std::string("the net as random effect where that can be fitted (t interval)") + (one ? "; with one seed " : "");

@@ -47,18 +47,20 @@ inline void add_figures(HtmlPage& page, const StudyContext& study, const std::ve
   for (const Json& effect : last.at("effects"))
     judged.push_back(effect.at("task").get<std::string>() + " " + member(effect, "images").dump());
   const std::string images = " Test images: " + joined(judged) + ".";
+  const std::string bands =
+      tasks < 3 ? "." : ", drawn for own units; those of the others are in the figure's CSV file.";
   std::vector<CaptionedFigure> figures;
   figures.push_back({lesion_curves_figure("lesion_curves" + suffix, layers),
                      "Performance left, 1 - d, after lesions of the best units of each layer. Colour: the task that is "
                      "tested; line: the task that the units were ranked for. " +
-                         level + "." + images});
+                         level + bands + images});
   figures.push_back({lesion_bars_figure("lesion_bars" + suffix, last, fraction),
                      "Performance left after lesions of " + percent_text(fraction, 0) + " of the units of " + name +
                          ". " + level + "; for random units the range over repeated random sets." + images});
   if (tasks > 1 && layers.size() > 1)
     figures.push_back({layer_profile_figure("layer_profile" + suffix, layers, fraction),
                        "From layer to layer: drops after lesions of " + percent_text(fraction, 0) +
-                           " of the units, and the segregation index. " + level + "." + random_class_words(layers)});
+                           " of the units, and the segregation index. " + level + bands + random_class_words(layers)});
   const auto append = [&](std::vector<CaptionedFigure> more) {
     for (CaptionedFigure& figure : more) figures.push_back(std::move(figure));
   };

@@ -1,6 +1,7 @@
 #pragma once
 /// Figures: what lesions cost, by their size, for the last layer, and from layer to layer.
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -29,15 +30,21 @@ inline void add_point(Curve& curve, double x, const Json& interval, bool as_rema
   return nullptr;
 }
 
-/// The curve, still empty, of what lesions of units ranked for `sort_task` do to the task of index `t`.
+/// The curve, still empty, of what lesions of units ranked for `sort_task` do to the task of index `t`. The other
+/// tasks' units have dashes of their own; of more than two tasks only the own units' intervals are drawn.
 [[nodiscard]] inline Curve lesion_curve(const std::vector<std::string>& tasks, std::size_t t,
                                         const std::string& sort_task) {
   const bool own = sort_task == tasks[t];
+  const auto place = static_cast<std::size_t>(std::find(tasks.begin(), tasks.end(), sort_task) - tasks.begin());
+  const std::size_t other = place < t ? place : place - 1;
   return {.name = tasks[t] + (own ? ", own units" : ", units ranked for " + sort_task),
           .x = {},
           .y = {},
           .color = static_cast<int>(t),
-          .style = own ? LineStyle::solid : LineStyle::dashed};
+          .style = own              ? LineStyle::solid
+                   : other % 2 == 0 ? LineStyle::dashed
+                                    : LineStyle::dotted,
+          .uncertainty = own || tasks.size() < 3 ? Uncertainty::band : Uncertainty::numbers};
 }
 
 }  // namespace detail

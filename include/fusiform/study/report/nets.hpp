@@ -98,9 +98,8 @@ namespace detail {
     }
     result.push_back(
         {bars_figure(options), "Test accuracy of each net: top-1 (bars) and top-5 (diamonds). Test images: " +
-                                   detail::images_words(summary, tasks) + ". Means of " + detail::range_words(seeds) +
-                                   " seed(s) per net. " + detail::interval_words(summary, seeds) +
-                                   detail::portion_words(part, parts.size())});
+                                   detail::images_words(summary, tasks) + ". Means of " + detail::seeds_words(seeds) +
+                                   detail::interval_words(summary, seeds) + detail::portion_words(part, parts.size())});
   }
   return result;
 }
@@ -205,8 +204,8 @@ struct BranchFamily {
                         .panel_height = 230}),
          "Test accuracy by branch point: nets for " + detail::joined(family.tasks, " and ") +
              " that share all layers up to the named one and have branches of their own behind it. Test images: " +
-             detail::images_words(summary, family.tasks) + ". Means of " + detail::range_words(seeds) +
-             " seed(s) per net. " + detail::interval_words(summary, seeds)});
+             detail::images_words(summary, family.tasks) + ". Means of " + detail::seeds_words(seeds) +
+             detail::interval_words(summary, seeds)});
   }
   return result;
 }

@@ -147,6 +147,12 @@ struct OverSeeds {
   return *least == *most ? text(*least) : text(*least, " to ", *most);
 }
 
+/// "1 seed per net. ", "1 to 3 seeds per net. "
+[[nodiscard]] inline std::string seeds_words(const std::vector<std::size_t>& seeds) {
+  const std::string numbers = range_words(seeds);
+  return numbers + (numbers == "1" ? " seed" : " seeds") + " per net. ";
+}
+
 inline void add_mark(Curve& curve, double x, const DotMark& mark) {
   curve.x.push_back(x);
   curve.y.push_back(mark.value);

@@ -9,9 +9,15 @@
 
 namespace fusiform {
 
+/// A task of a training log, and its colour in all figures of the study.
+struct TrainedTask {
+  std::string name;
+  int color = 0;  ///< of the palette
+};
+
 /// Loss in training and accuracy of each task by epoch, for one seed's training log.
 [[nodiscard]] inline Figure training_figure(const std::string& name, const CsvTable& log,
-                                            const std::vector<std::string>& tasks) {
+                                            const std::vector<TrainedTask>& tasks) {
   const auto column = [&](const std::string& title) {
     std::vector<double> values;
     const std::size_t position = log.column(title);
@@ -28,17 +34,13 @@ namespace fusiform {
                       .x_percent = false,
                       .y_percent = true};
   loss.curves.push_back({.name = "training", .x = epochs, .y = column("train_loss"), .color = -1, .points = false});
-  for (std::size_t t = 0; t < tasks.size(); ++t) {
-    loss.curves.push_back({.name = tasks[t],
-                           .x = epochs,
-                           .y = column(tasks[t] + "_loss"),
-                           .color = static_cast<int>(t),
-                           .points = false});
-    accuracy.curves.push_back({.name = tasks[t],
-                               .x = epochs,
-                               .y = column(tasks[t] + "_top1"),
-                               .color = static_cast<int>(t),
-                               .points = false});
+  for (const TrainedTask& task : tasks) {
+    const auto curve = [&](const char* measure) {
+      return Curve{
+          .name = task.name, .x = epochs, .y = column(task.name + measure), .color = task.color, .points = false};
+    };
+    loss.curves.push_back(curve("_loss"));
+    accuracy.curves.push_back(curve("_top1"));
   }
   return curves_figure({.name = name, .panels = {loss, accuracy}, .columns = 2, .shared_y_axis = false});
 }

@@ -18,7 +18,7 @@ struct Killed : std::runtime_error {
 };
 
 template <Scalar T>
-class MadeUpLesions final : public AddedLesions<T> {
+class CountedLesions final : public AddedLesions<T> {
  public:
   struct Size {
     Index units = 7;
@@ -26,7 +26,7 @@ class MadeUpLesions final : public AddedLesions<T> {
     Index block = 3;
   };
 
-  explicit MadeUpLesions(Size size = {}) : size_(size) {}
+  explicit CountedLesions(Size size = {}) : size_(size) {}
 
   Index calls = 0;                                                                    ///< of evaluate
   std::map<std::tuple<std::vector<Index>, std::vector<Index>, Index>, int> computed;  ///< how often: base, entry, image
@@ -43,12 +43,12 @@ class MadeUpLesions final : public AddedLesions<T> {
     ++calls;
     const Index end = images.first + images.count;
     if (images.first % size_.block != 0 || (end % size_.block != 0 && end != size_.images) || end > size_.images)
-      throw ConfigError("made-up lesions: no whole blocks");
+      throw ConfigError("counted lesions: no whole blocks");
     const std::vector<Index> base_units(base.begin(), base.end());
     std::vector<Outcomes<T>> result;
     for (const std::vector<Index>& entry : added) {
       for (const Index unit : entry)
-        if (unit < 0 || unit >= size_.units) throw ConfigError(text("made-up lesions: there is no unit ", unit));
+        if (unit < 0 || unit >= size_.units) throw ConfigError(text("counted lesions: there is no unit ", unit));
       Outcomes<T>& outcomes = result.emplace_back(images.count);
       for (Index i = 0; i < images.count; ++i) {
         ++computed[{base_units, entry, images.first + i}];

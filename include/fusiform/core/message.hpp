@@ -15,7 +15,7 @@
 
 namespace fusiform {
 
-class ByteWriter {
+class MessageWriter {
  public:
   template <class T>
   requires std::is_arithmetic_v<T>
@@ -46,12 +46,12 @@ class ByteWriter {
   std::string bytes_;
 };
 
-/// Reads what a ByteWriter wrote, in the same order; the bytes must outlive it. All functions throw Error if the bytes
-/// end before.
-class ByteReader {
+/// Reads what a MessageWriter wrote, in the same order; the bytes must outlive it. All functions throw Error if the
+/// bytes end before.
+class MessageReader {
  public:
   /// `where` begins the messages of errors.
-  ByteReader(std::string_view bytes, std::string where) : rest_(bytes), where_(std::move(where)) {}
+  MessageReader(std::string_view bytes, std::string where) : rest_(bytes), where_(std::move(where)) {}
 
   template <class T>
   requires std::is_arithmetic_v<T>

@@ -1,0 +1,17 @@
+# fusiform::mpi, for programs whose processes work together. FUSIFORM_HAS_MPI says whether it is there.
+set(FUSIFORM_HAS_MPI OFF)
+if(FUSIFORM_MPI)
+  set(MPI_CXX_SKIP_MPICXX ON)  # MPI's old C++ bindings are not used
+  find_package(MPI QUIET COMPONENTS CXX)
+  if(MPI_CXX_FOUND)
+    set(FUSIFORM_HAS_MPI ON)
+    add_library(fusiform_mpi INTERFACE)
+    add_library(fusiform::mpi ALIAS fusiform_mpi)
+    set_target_properties(fusiform_mpi PROPERTIES EXPORT_NAME mpi)
+    target_link_libraries(fusiform_mpi INTERFACE fusiform MPI::MPI_CXX)
+  elseif(FUSIFORM_MPI STREQUAL "AUTO")
+    message(STATUS "fusiform::mpi is left out: there is no MPI (Debian: libopenmpi-dev); the program works in one process")
+  else()
+    message(FATAL_ERROR "FUSIFORM_MPI is ${FUSIFORM_MPI}, but there is no MPI (Debian: libopenmpi-dev)")
+  endif()
+endif()
