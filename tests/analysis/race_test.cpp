@@ -232,6 +232,9 @@ TEST_CASE("races refuse losses that are not finite, and options that cannot be")
                                        {.growth = 1}})
     CHECK_THROWS_AS(race(lesions, units, 2, options), ConfigError);
   CHECK_THROWS_AS(race(lesions, units, 0), ConfigError);
+  RaceMemory<double> of_a_longer_list;
+  of_a_longer_list.remember(7, std::vector<double>(301));
+  CHECK_THROWS_AS(Race<double>(lesions, {{}, units, 2}, {}, of_a_longer_list), ConfigError);
   auto empty = TableLesions<double>(20, 0, [](std::span<const Index>, Index, Index) { return 1.0; });
   CHECK_THROWS_AS(race(empty, units, 2), ConfigError);
 }
