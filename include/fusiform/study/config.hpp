@@ -96,6 +96,10 @@ struct LesionConfig {
   Index random_lesions = 20;                                  ///< random sets per layer, as many units as `fraction`
   Index random_classes = 0;  ///< rankings for random halves of the classes: the null of the segregation index
   Index memory_mib = 2048;   ///< for cached activations
+  bool racing = false;       ///< rankings by racing, with these settings; false: exact ones
+  double delta = 0.01;       ///< of racing: risk of one iteration to select other units than the exact one
+  double epsilon = 0;        ///< of racing: nats; differences that do not matter
+  double audit = 0.02;       ///< of racing: share of the units that is evaluated in full in any case
 };
 
 /// `[statistics]`

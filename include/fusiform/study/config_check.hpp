@@ -126,6 +126,9 @@ inline void check_lesion(const LesionConfig& lesion, const NetPlace& place) {
   check.at_least("random_lesions", lesion.random_lesions, 0);
   check.at_least("random_classes", lesion.random_classes, 0);
   check.at_least("memory_mib", lesion.memory_mib, 1);
+  check.require(lesion.delta > 0 && lesion.delta < 1, "delta", "a risk between 0 and 1", lesion.delta);
+  check.require(lesion.epsilon >= 0 && std::isfinite(lesion.epsilon), "epsilon", "at least 0 nats", lesion.epsilon);
+  check.probability("audit", lesion.audit);
 }
 
 /// A task that is judged as another one has no other purpose.

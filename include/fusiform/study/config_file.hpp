@@ -93,6 +93,10 @@ inline void read_section(ConfigTable table, LesionConfig& lesion) {
   table.read("random_lesions", lesion.random_lesions);
   table.read("random_classes", lesion.random_classes);
   table.read("memory_mib", lesion.memory_mib);
+  table.read("racing", lesion.racing);
+  table.read("delta", lesion.delta);
+  table.read("epsilon", lesion.epsilon);
+  table.read("audit", lesion.audit);
   table.refuse_others();
 }
 
