@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fusiform/data/loader.hpp>
@@ -14,7 +15,9 @@
 #include <fusiform/nets/freeze.hpp>
 #include <fusiform/nets/transfer.hpp>
 #include <fusiform/study/context.hpp>
+#include <fusiform/study/team.hpp>
 #include <fusiform/study/training_log.hpp>
+#include <fusiform/study/weights_checksum.hpp>
 #include <fusiform/train/adam.hpp>
 #include <fusiform/train/checkpointing.hpp>
 #include <fusiform/train/schedule.hpp>
@@ -146,48 +149,113 @@ inline void choose_learning_layers(StudyNetwork& network, const TrainConfig& tra
   return network;
 }
 
+namespace detail {
+
+/// The training of one net on this process.
+class NetTraining {
+ public:
+  /// Goes on from the checkpoint there is.
+  NetTraining(const StudyContext& study, const ImagePack& pack, const StudyNet& net)
+      : net_(net),
+        tasks_(net_tasks(study, net, pack)),
+        network_(initial_network(study, net, tasks_)),
+        input_(training_input(net, network_, pack, tasks_)),
+        schedule_(make_schedule(net.settings->train)),
+        trainer_(network_, input_.streams, optimizers(), Rng(net.seed).stream("training")) {
+    const std::string path = study.paths.checkpoint(net);
+    if (std::filesystem::exists(path))
+      finished_ = load_training(path, network_, trainer_.optimizers(), *schedule_).epoch;
+  }
+
+  [[nodiscard]] const StudyNet& net() const noexcept { return net_; }
+  [[nodiscard]] const std::vector<NetTask>& tasks() const noexcept { return tasks_; }
+  [[nodiscard]] StudyNetwork& network() noexcept { return network_; }
+  [[nodiscard]] Trainer<float>& trainer() noexcept { return trainer_; }
+  [[nodiscard]] Schedule& schedule() noexcept { return *schedule_; }
+  [[nodiscard]] Index finished() const noexcept { return finished_; }  ///< epochs
+
+  /// What one more epoch depends on, the same on every process that can take part.
+  [[nodiscard]] std::string identity() const {
+    return text("training of ", net_.title(), " after epoch ", finished_, " with weights ", weights_checksum(network_));
+  }
+
+  EpochReport run_epoch(double learning_rate, const Trainer<float>::Observer& observer = {}) {
+    const EpochReport report = trainer_.run_epoch(finished_ + 1, learning_rate, observer);
+    ++finished_;
+    return report;
+  }
+
+  /// Net, optimisers and schedule as they stand. Throws FileError.
+  void save(const std::string& path) {
+    save_training(path, network_, trainer_.optimizers(), *schedule_, {.epoch = finished_, .seed = net_.seed});
+  }
+
+ private:
+  [[nodiscard]] std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers() const {
+    std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
+    for (std::size_t i = 0; i < input_.streams.size(); ++i) optimizers.push_back(make_optimizer(net_.settings->train));
+    return optimizers;
+  }
+
+  StudyNet net_;
+  std::vector<NetTask> tasks_;
+  StudyNetwork network_;
+  TrainingInput input_;
+  std::unique_ptr<Schedule> schedule_;
+  Trainer<float> trainer_;
+  Index finished_ = 0;
+};
+
+/// Process 0: lets the others take part in the next epoch.
+inline void share_epoch(const StudyContext& study, NetTraining& training) {
+  const StudyJob job{.kind = StudyJobKind::train,
+                     .net = training.net(),
+                     .epoch = training.finished() + 1,
+                     .learning_rate = training.schedule().learning_rate()};
+  (void)share_job(study, job, [&] { return &training; });
+}
+
+/// One epoch and what follows from it. Throws NumericError as train_network.
+inline void train_epoch(StudyContext& study, const ImagePack& pack, NetTraining& training, TrainingLog& log) {
+  const StudyNet& net = training.net();
+  const Index epoch = training.finished() + 1;
+  const double learning_rate = training.schedule().learning_rate();
+  study.progress.start(text(net.title(), ", epoch ", epoch, "/", net.settings->train.epochs), "images");
+  if (study.share_batches) share_epoch(study, training);
+  const EpochReport report = training.run_epoch(learning_rate, [&](const StepReport& step) {
+    study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
+  });
+  const std::vector<TaskScore> scores = score_tasks(net.settings->net, training.network(), pack, training.tasks());
+  const double watched = mean_loss(scores, trained_count(training.tasks()));
+  if (!std::isfinite(watched))
+    throw NumericError(text("training: ", net.title(), ": after the last step of epoch ", epoch,
+                            ": expected a finite loss on the test images, got ", watched, " at learning rate ",
+                            learning_rate, "; a smaller learning rate usually helps"));
+  training.schedule().end_epoch(watched);
+  log.add(report, scores);
+  log.write();
+  training.save(study.paths.checkpoint(net));
+  study.progress.finish(describe(report, scores));
+}
+
+}  // namespace detail
+
 /// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net.
 /// Throws NumericError if the loss leaves the numbers, in a step or on the test images; the checkpoint of the epoch
 /// before stays.
 [[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, const StudyNet& net) {
-  const NetSettings& settings = *net.settings;
-  const std::vector<NetTask> tasks = net_tasks(study, net, pack);
-  StudyNetwork network = initial_network(study, net, tasks);
-  detail::TrainingInput input = detail::training_input(net, network, pack, tasks);
-  std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
-  for (std::size_t i = 0; i < input.streams.size(); ++i) optimizers.push_back(detail::make_optimizer(settings.train));
-  Trainer<float> trainer(network, input.streams, std::move(optimizers), Rng(net.seed).stream("training"));
-  const auto schedule = detail::make_schedule(settings.train);
-  const std::string path = study.paths.checkpoint(net);
-  const auto score = [&] { return score_tasks(settings.net, network, pack, tasks); };
-  Index finished = 0;
-  if (std::filesystem::exists(path)) finished = load_training(path, network, trainer.optimizers(), *schedule).epoch;
+  detail::NetTraining training(study, pack, net);
+  if (study.share_batches) training.trainer().share(*study.team);
   std::vector<std::string> names;
-  for (const NetTask& task : tasks) names.push_back(task.task);
-  TrainingLog log = TrainingLog::resume(study.paths.training_log(net), finished, names);
-  if (finished == 0) log.add({}, score());
-  for (Index epoch = finished + 1; epoch <= settings.train.epochs; ++epoch) {
-    study.progress.start(text(net.title(), ", epoch ", epoch, "/", settings.train.epochs), "images");
-    const EpochReport report = trainer.run_epoch(epoch, schedule->learning_rate(), [&](const StepReport& step) {
-      study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
-    });
-    const std::vector<TaskScore> scores = score();
-    const double watched = mean_loss(scores, detail::trained_count(tasks));
-    if (!std::isfinite(watched))
-      throw NumericError(text("training: ", net.title(), ": after the last step of epoch ", epoch,
-                              ": expected a finite loss on the test images, got ", watched, " at learning rate ",
-                              schedule->learning_rate(), "; a smaller learning rate usually helps"));
-    schedule->end_epoch(watched);
-    log.add(report, scores);
+  for (const NetTask& task : training.tasks()) names.push_back(task.task);
+  TrainingLog log = TrainingLog::resume(study.paths.training_log(net), training.finished(), names);
+  if (training.finished() == 0) log.add({}, score_tasks(net.settings->net, training.network(), pack, training.tasks()));
+  while (training.finished() < net.settings->train.epochs) detail::train_epoch(study, pack, training, log);
+  if (net.settings->train.epochs == 0) {  // the untrained net is a result too
     log.write();
-    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = epoch, .seed = net.seed});
-    study.progress.finish(describe(report, scores));
+    training.save(study.paths.checkpoint(net));
   }
-  if (settings.train.epochs == 0) {  // the untrained net is a result too
-    log.write();
-    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = 0, .seed = net.seed});
-  }
-  return network;
+  return std::move(training.network());
 }
 
 }  // namespace fusiform
