@@ -35,6 +35,7 @@
 #include <fusiform/analysis/multiple_testing.hpp>
 #include <fusiform/analysis/null_distribution.hpp>
 #include <fusiform/analysis/pair_effects.hpp>
+#include <fusiform/analysis/paired_units.hpp>
 #include <fusiform/analysis/random_classes.hpp>
 #include <fusiform/analysis/random_effects.hpp>
 #include <fusiform/analysis/ranking.hpp>

@@ -38,7 +38,8 @@ namespace fusiform {
             {"init_from", train.init_from},
             {"reset_head", train.reset_head},
             {"freeze", train.freeze},
-            {"learning_rates", train.learning_rates}}},
+            {"learning_rates", train.learning_rates},
+            {"snapshots", train.snapshots}}},
           {"analyses", analyses},
           {"decode",
            {{"layers", decode.layers},
@@ -57,7 +58,9 @@ namespace fusiform {
             {"keep_only", lesion.keep_only},
             {"fractions", lesion.fractions},
             {"random_lesions", lesion.random_lesions},
-            {"random_classes", lesion.random_classes}}},
+            {"random_classes", lesion.random_classes},
+            {"pairs", lesion.pairs},
+            {"audit", lesion.audit}}},
           {"attribute", {{"images", attribute.images}, {"conductance_steps", attribute.conductance_steps}}}};
 }
 

@@ -54,6 +54,14 @@ namespace detail {
   return std::make_unique<Sgd<float, Cpu>>(SgdOptions{.momentum = train.momentum, .weight_decay = train.weight_decay});
 }
 
+/// One for each stream of batches.
+[[nodiscard]] inline std::vector<std::unique_ptr<Optimizer<float, Cpu>>> make_optimizers(const TrainConfig& train,
+                                                                                         std::size_t streams) {
+  std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
+  for (std::size_t i = 0; i < streams; ++i) optimizers.push_back(make_optimizer(train));
+  return optimizers;
+}
+
 [[nodiscard]] inline std::unique_ptr<Schedule> make_schedule(const TrainConfig& train) {
   if (train.schedule == "plateau")
     return std::make_unique<ReduceOnPlateau>(ReduceOnPlateauOptions{
@@ -118,6 +126,27 @@ struct TrainingInput {
   return input;
 }
 
+/// Other nets of the study that are this one after `epoch` epochs and have not been trained.
+[[nodiscard]] inline std::vector<StudyNet> nets_that_end(const StudyContext& study, const StudyNet& net, Index epoch) {
+  std::vector<StudyNet> nets = study_nets(study.config);
+  std::erase_if(nets, [&](const StudyNet& other) {
+    return other.seed != net.seed || other.settings->train.epochs != epoch ||
+           !is_on_the_way(*other.settings, *net.settings) || std::filesystem::exists(study.paths.checkpoint(other));
+  });
+  return nets;
+}
+
+/// The mean loss of the trained tasks after an epoch. Throws NumericError unless it is finite.
+[[nodiscard]] inline double watched_loss(const StudyNet& net, Index epoch, const std::vector<TaskScore>& scores,
+                                         std::size_t trained, double learning_rate) {
+  const double watched = mean_loss(scores, trained);
+  if (!std::isfinite(watched))
+    throw NumericError(text("training: ", net.title(), ": after the last step of epoch ", epoch,
+                            ": expected a finite loss on the test images, got ", watched, " at learning rate ",
+                            learning_rate, "; a smaller learning rate usually helps"));
+  return watched;
+}
+
 }  // namespace detail
 
 /// Which layers learn, and how fast. Throws ConfigError for unknown layers.
@@ -161,7 +190,8 @@ class NetTraining {
         network_(initial_network(study, net, tasks_)),
         input_(training_input(net, network_, pack, tasks_)),
         schedule_(make_schedule(net.settings->train)),
-        trainer_(network_, input_.streams, optimizers(), Rng(net.seed).stream("training")) {
+        trainer_(network_, input_.streams, make_optimizers(net.settings->train, input_.streams.size()),
+                 Rng(net.seed).stream("training")) {
     const std::string path = study.paths.checkpoint(net);
     if (std::filesystem::exists(path))
       finished_ = load_training(path, network_, trainer_.optimizers(), *schedule_).epoch;
@@ -191,12 +221,6 @@ class NetTraining {
   }
 
  private:
-  [[nodiscard]] std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers() const {
-    std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
-    for (std::size_t i = 0; i < input_.streams.size(); ++i) optimizers.push_back(make_optimizer(net_.settings->train));
-    return optimizers;
-  }
-
   StudyNet net_;
   std::vector<NetTask> tasks_;
   StudyNetwork network_;
@@ -215,32 +239,40 @@ inline void share_epoch(const StudyContext& study, NetTraining& training) {
   (void)share_job(study, job, [&] { return &training; });
 }
 
+/// Stores the net, and the nets of the study that it is on its way.
+inline void save_nets(const StudyContext& study, NetTraining& training, const TrainingLog& log) {
+  const auto save_to = [&](const StudyNet& stored) {
+    log.write(study.paths.training_log(stored));
+    training.save(study.paths.checkpoint(stored));
+  };
+  const StudyNet& net = training.net();
+  // This net last: what is missing after a kill is stored when the epoch is repeated.
+  for (const StudyNet& other : nets_that_end(study, net, training.finished())) save_to(other);
+  if (training.finished() > 0 || net.settings->train.epochs == 0) save_to(net);  // an untrained net is a result too
+}
+
 /// One epoch and what follows from it. Throws NumericError as train_network.
 inline void train_epoch(StudyContext& study, const ImagePack& pack, NetTraining& training, TrainingLog& log) {
   const StudyNet& net = training.net();
-  const Index epoch = training.finished() + 1;
   const double learning_rate = training.schedule().learning_rate();
-  study.progress.start(text(net.title(), ", epoch ", epoch, "/", net.settings->train.epochs), "images");
+  study.progress.start(text(net.title(), ", epoch ", training.finished() + 1, "/", net.settings->train.epochs),
+                       "images");
   if (study.share_batches) share_epoch(study, training);
   const EpochReport report = training.run_epoch(learning_rate, [&](const StepReport& step) {
     study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
   });
   const std::vector<TaskScore> scores = score_tasks(net.settings->net, training.network(), pack, training.tasks());
-  const double watched = mean_loss(scores, trained_count(training.tasks()));
-  if (!std::isfinite(watched))
-    throw NumericError(text("training: ", net.title(), ": after the last step of epoch ", epoch,
-                            ": expected a finite loss on the test images, got ", watched, " at learning rate ",
-                            learning_rate, "; a smaller learning rate usually helps"));
-  training.schedule().end_epoch(watched);
+  training.schedule().end_epoch(
+      watched_loss(net, training.finished(), scores, trained_count(training.tasks()), learning_rate));
   log.add(report, scores);
-  log.write();
-  training.save(study.paths.checkpoint(net));
+  save_nets(study, training, log);
   study.progress.finish(describe(report, scores));
 }
 
 }  // namespace detail
 
-/// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net.
+/// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net. Nets of the
+/// study that this one is on its way, with the same seed and settings but for fewer epochs, are stored in passing.
 /// Throws NumericError if the loss leaves the numbers, in a step or on the test images; the checkpoint of the epoch
 /// before stays.
 [[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, const StudyNet& net) {
@@ -249,12 +281,11 @@ inline void train_epoch(StudyContext& study, const ImagePack& pack, NetTraining&
   std::vector<std::string> names;
   for (const NetTask& task : training.tasks()) names.push_back(task.task);
   TrainingLog log = TrainingLog::resume(study.paths.training_log(net), training.finished(), names);
-  if (training.finished() == 0) log.add({}, score_tasks(net.settings->net, training.network(), pack, training.tasks()));
-  while (training.finished() < net.settings->train.epochs) detail::train_epoch(study, pack, training, log);
-  if (net.settings->train.epochs == 0) {  // the untrained net is a result too
-    log.write();
-    training.save(study.paths.checkpoint(net));
+  if (training.finished() == 0) {
+    log.add({}, score_tasks(net.settings->net, training.network(), pack, training.tasks()));
+    detail::save_nets(study, training, log);
   }
+  while (training.finished() < net.settings->train.epochs) detail::train_epoch(study, pack, training, log);
   return std::move(training.network());
 }
 
