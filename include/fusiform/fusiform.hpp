@@ -7,6 +7,7 @@
 #include <fusiform/analysis/attribution.hpp>
 #include <fusiform/analysis/audited_lesions.hpp>
 #include <fusiform/analysis/bca_interval.hpp>
+#include <fusiform/analysis/binomial_limit.hpp>
 #include <fusiform/analysis/bootstrap.hpp>
 #include <fusiform/analysis/cka.hpp>
 #include <fusiform/analysis/conductance.hpp>
@@ -36,8 +37,16 @@
 #include <fusiform/analysis/null_distribution.hpp>
 #include <fusiform/analysis/pair_effects.hpp>
 #include <fusiform/analysis/paired_units.hpp>
+#include <fusiform/analysis/race.hpp>
+#include <fusiform/analysis/race_interval.hpp>
+#include <fusiform/analysis/race_memory.hpp>
+#include <fusiform/analysis/race_order.hpp>
+#include <fusiform/analysis/race_record.hpp>
+#include <fusiform/analysis/race_runner.hpp>
+#include <fusiform/analysis/racing_options.hpp>
 #include <fusiform/analysis/random_classes.hpp>
 #include <fusiform/analysis/random_effects.hpp>
+#include <fusiform/analysis/rank_by_racing.hpp>
 #include <fusiform/analysis/ranking.hpp>
 #include <fusiform/analysis/reliability.hpp>
 #include <fusiform/analysis/resampled.hpp>
@@ -46,6 +55,7 @@
 #include <fusiform/analysis/segregation.hpp>
 #include <fusiform/analysis/segregation_difference.hpp>
 #include <fusiform/analysis/selection.hpp>
+#include <fusiform/analysis/selection_probability.hpp>
 #include <fusiform/analysis/selectivity.hpp>
 #include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/analysis/similarity.hpp>

@@ -104,8 +104,9 @@ TEST_CASE("no decided candidate is evaluated, nothing twice, and whole blocks on
 }
 
 TEST_CASE("checks come at whole blocks, fewer than the list has images") {
-  CHECK(race_checks(1000, 1, {}) == std::vector<Index>{128, 192, 288, 432, 648, 972});
-  CHECK(race_checks(1000, 32, {}) == std::vector<Index>{128, 192, 288, 448, 672, 992});
+  CHECK(race_checks(1000, 1, {}) == std::vector<Index>{128, 256, 512});
+  CHECK(race_checks(1000, 1, {.growth = 1.5}) == std::vector<Index>{128, 192, 288, 432, 648, 972});
+  CHECK(race_checks(1000, 32, {.growth = 1.5}) == std::vector<Index>{128, 192, 288, 448, 672, 992});
   CHECK(race_checks(300, 100, {}) == std::vector<Index>{200});
   CHECK(race_checks(1000, 512, {}) == std::vector<Index>{512});
   CHECK(race_checks(128, 1, {}).empty());
@@ -231,6 +232,9 @@ TEST_CASE("races refuse losses that are not finite, and options that cannot be")
                                        {.growth = 1}})
     CHECK_THROWS_AS(race(lesions, units, 2, options), ConfigError);
   CHECK_THROWS_AS(race(lesions, units, 0), ConfigError);
+  RaceMemory<double> of_a_longer_list;
+  of_a_longer_list.remember(7, std::vector<double>(301));
+  CHECK_THROWS_AS(Race<double>(lesions, {{}, units, 2}, {}, of_a_longer_list), ConfigError);
   auto empty = TableLesions<double>(20, 0, [](std::span<const Index>, Index, Index) { return 1.0; });
   CHECK_THROWS_AS(race(empty, units, 2), ConfigError);
 }

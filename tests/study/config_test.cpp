@@ -60,7 +60,8 @@ TEST_CASE("every setting of a wrong type is named with its line, what was expect
   for (const char* key : {"learning_rate", "momentum", "weight_decay", "factor", "grayscale", "flip"})
     keys.push_back({"[train]", key, "a number"});
   for (const char* key : {"layers", "fractions"}) keys.push_back({"[lesion]", key, "a list"});
-  for (const char* key : {"fraction", "group", "audit"}) keys.push_back({"[lesion]", key, "a number"});
+  for (const char* key : {"fraction", "group", "delta", "epsilon", "race_audit", "audit"})
+    keys.push_back({"[lesion]", key, "a number"});
   for (const char* key : {"images", "random_lesions", "pairs", "memory_mib"})
     keys.push_back({"[lesion]", key, "a whole number"});
   for (const char* key : {"selection", "kind"}) keys.push_back({"[lesion]", key, "a string"});
@@ -132,6 +133,9 @@ TEST_CASE("every impossible value is named with its line, what was expected and 
       {"[lesion]", "pairs = -1", "pairs: expected 0 or more, got -1"},
       {"[lesion]", "audit = 1.5", "audit: expected a number from 0 to 1, got 1.5"},
       {"[lesion]", "memory_mib = 0", "memory_mib: expected 1 or more, got 0"},
+      {"[lesion]", "delta = 0", "delta: expected a risk between 0 and 1, got 0"},
+      {"[lesion]", "epsilon = -0.5", "epsilon: expected at least 0 nats, got -0.5"},
+      {"[lesion]", "race_audit = 2", "race_audit: expected a number from 0 to 1, got 2"},
       {"[statistics]", "replicates = 99", "replicates: expected 100 or more, got 99"},
       {"[statistics]", "level = 95", "level: expected 0 < level < 1, got 95"},
       {"[statistics]", "interval = 'BCa'", "interval: expected percentile or bca, got 'BCa'"},

@@ -118,6 +118,24 @@ TEST_CASE("a ranking journal gives its finished lines back, without a torn last 
   CHECK(read_file(path) == whole);
 }
 
+TEST_CASE("what a race took is in the journal, and exact iterations are written as before") {
+  const ScratchFolder folder;
+  const std::string path = folder / "ranking.jsonl";
+  RankingIteration race = some_iteration({0, 1, 2}, 1);
+  CHECK_FALSE(to_json(race).contains("race"));
+  race.race = RaceRecord{.images = {128, 6400, 192}, .list = 6400, .cut_noise = 0.1 + 0.2, .audited = 2, .missed = 1};
+  RankingIteration last = some_iteration({0, 2}, 2);
+  last.race = RaceRecord{.images = {6400, 6400}, .list = 6400};  // the noise is not a number
+  std::ofstream(path) << to_json(race).dump() << '\n' << to_json(last).dump() << '\n';
+  const Ranking read = read_ranking(path);
+  REQUIRE(read.iterations.size() == 2);
+  CHECK(read.iterations[0].race == race.race);
+  CHECK(read.iterations[1].race == last.race);
+  race.race->images.pop_back();
+  std::ofstream(path) << to_json(race).dump() << '\n';
+  CHECK_THAT(error_of([&] { (void)read_ranking(path); }), Contains("line 1: expected numbers of images for 3"));
+}
+
 TEST_CASE("a damaged journal is named with its line") {
   const ScratchFolder folder;
   const std::string path = folder / "ranking.jsonl";

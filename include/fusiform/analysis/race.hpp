@@ -43,7 +43,13 @@ class Race {
     check_options(options);
     require_setting(task.need >= 1, "race", "at least 1 unit to select", task.need);
     require_setting(lesions.image_count() >= 1, "race", "at least 1 image", lesions.image_count());
-    for (const Index unit : task.candidates) runners_.push_back({.unit = unit, .earlier = memory.find(unit)});
+    for (const Index unit : task.candidates) {
+      const RememberedEffect<T>* const earlier = memory.find(unit);
+      if (earlier != nullptr)
+        require_setting(earlier->images() <= lesions.image_count(), "race",
+                        text("a memory of the same ", lesions.image_count(), " images"), earlier->images());
+      runners_.push_back({.unit = unit, .earlier = earlier});
+    }
     if (task.need < static_cast<Index>(runners_.size()))
       checks_ = race_checks(lesions.image_count(), lesions.block(), options);
   }
@@ -111,11 +117,12 @@ class Race {
     known.correct.insert(known.correct.end(), found.correct.begin(), found.correct.end());
   }
 
-  void see(std::span<Runner* const> some, Index end) {
+  /// Takes these runners' images up to `end` into account. Those of an audited runner may be known before.
+  void see(std::span<Runner* const> some, Index end) const {
+    if (end < lesions_.image_count()) return;
     for (Runner* runner : some) {
-      runner->seen = end;
-      runner->finished = end == lesions_.image_count();
-      if (runner->finished) runner->effect = runner->known.mean_loss() - base_.mean_loss();
+      runner->finished = true;
+      runner->effect = runner->known.mean_loss() - base_.mean_loss();
     }
   }
 

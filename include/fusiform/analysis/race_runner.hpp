@@ -22,8 +22,7 @@ template <Scalar T>
 struct RaceRunner {
   Index unit = 0;
   const RememberedEffect<T>* earlier = nullptr;
-  Outcomes<T> known{};  ///< losses and top-1 for the first images
-  Index seen = 0;       ///< images the race has taken into account; audited runners are known on all
+  Outcomes<T> known{};  ///< losses and top-1 for the first images; for an audited runner more than the race has seen
   bool audited = false;
   bool eliminated = false;
   bool finished = false;      ///< all images are seen

@@ -17,7 +17,7 @@ struct RacingOptions {
   double audit = 0.02;     ///< share of the candidates that is evaluated to the end, eliminated or not
   std::uint64_t seed = 0;  ///< of the audit's draw
   Index minimum = 128;     ///< images before the first check: the central limit theorem needs some
-  double growth = 1.5;     ///< images at a check over images at the one before
+  double growth = 2;       ///< images at a check over images at the one before
 };
 
 /// Throws ConfigError.

@@ -103,6 +103,10 @@ struct LesionConfig {
   Index pairs = 0;           ///< so many units of each task's ranking, the first ones, are also lesioned two by two
   double audit = 0;          ///< share of the rankings' (lesion, image) pairs that is computed again by the definition
   Index memory_mib = 2048;   ///< for cached activations
+  bool racing = false;       ///< rankings by racing, with these settings; false: exact ones
+  double delta = 0.01;       ///< of racing: risk of one iteration to select other units than the exact one
+  double epsilon = 0;        ///< of racing: nats; differences that do not matter
+  double race_audit = 0.02;  ///< of racing: share of the units that is evaluated in full in any case
 };
 
 /// `[statistics]`

@@ -57,6 +57,9 @@ inline void check_lesion(const LesionConfig& lesion, const NetPlace& place) {
   check.at_least("pairs", lesion.pairs, 0);
   check.probability("audit", lesion.audit);
   check.at_least("memory_mib", lesion.memory_mib, 1);
+  check.require(lesion.delta > 0 && lesion.delta < 1, "delta", "a risk between 0 and 1", lesion.delta);
+  check.require(lesion.epsilon >= 0 && std::isfinite(lesion.epsilon), "epsilon", "at least 0 nats", lesion.epsilon);
+  check.probability("race_audit", lesion.race_audit);
 }
 
 /// A task that is judged as another one has no other purpose.

@@ -96,6 +96,10 @@ inline void read_section(ConfigTable table, LesionConfig& lesion) {
   table.read("pairs", lesion.pairs);
   table.read("audit", lesion.audit);
   table.read("memory_mib", lesion.memory_mib);
+  table.read("racing", lesion.racing);
+  table.read("delta", lesion.delta);
+  table.read("epsilon", lesion.epsilon);
+  table.read("race_audit", lesion.race_audit);
   table.refuse_others();
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,12 +13,19 @@
 
 namespace fusiform {
 
-/// Everything there is to know about one iteration.
+/// Everything there is to know about one iteration. Of an exact one as ever; a race has an entry more.
 [[nodiscard]] inline nlohmann::ordered_json to_json(const RankingIteration& iteration) {
-  return {{"base_loss", iteration.base_loss},   {"selected", iteration.selection.units},
-          {"gap", iteration.selection.gap},     {"tied_at_cut", iteration.selection.tied_at_cut},
-          {"candidates", iteration.candidates}, {"losses", iteration.losses},
-          {"accuracies", iteration.accuracies}};
+  nlohmann::ordered_json json{{"base_loss", iteration.base_loss},   {"selected", iteration.selection.units},
+                              {"gap", iteration.selection.gap},     {"tied_at_cut", iteration.selection.tied_at_cut},
+                              {"candidates", iteration.candidates}, {"losses", iteration.losses},
+                              {"accuracies", iteration.accuracies}};
+  if (iteration.race)
+    json["race"] = {{"list", iteration.race->list},
+                    {"images", iteration.race->images},
+                    {"cut_noise", iteration.race->cut_noise},
+                    {"audited", iteration.race->audited},
+                    {"missed", iteration.race->missed}};
+  return json;
 }
 
 namespace detail {
@@ -29,11 +37,26 @@ inline void require_whole(const std::string& path, Index line, const RankingIter
   for (const std::size_t count : {iteration.losses.size(), iteration.accuracies.size()})
     if (count != candidates.size())
       throw damaged(text("expected ", candidates.size(), " losses and accuracies, one per candidate, found ", count));
+  if (iteration.race && iteration.race->images.size() != candidates.size())
+    throw damaged(text("expected numbers of images for ", candidates.size(), " candidates of a race, found ",
+                       iteration.race->images.size()));
   if (!std::is_sorted(candidates.begin(), candidates.end())) throw damaged("expected candidates in ascending order");
   if (iteration.selection.units.empty()) throw damaged("expected selected units, found none");
   for (const Index unit : iteration.selection.units)
     if (!std::binary_search(candidates.begin(), candidates.end(), unit))
       throw damaged(text("expected selected units among the candidates, found ", unit));
+}
+
+[[nodiscard]] inline std::optional<RaceRecord> race_record(const nlohmann::json& iteration) {
+  if (!iteration.contains("race")) return std::nullopt;
+  const nlohmann::json& json = iteration.at("race");
+  RaceRecord race;
+  json.at("list").get_to(race.list);
+  json.at("images").get_to(race.images);
+  if (!json.at("cut_noise").is_null()) json.at("cut_noise").get_to(race.cut_noise);
+  json.at("audited").get_to(race.audited);
+  json.at("missed").get_to(race.missed);
+  return race;
 }
 
 }  // namespace detail
@@ -55,6 +78,7 @@ inline void require_whole(const std::string& path, Index line, const RankingIter
       record.at("accuracies").get_to(iteration.accuracies);
       record.at("selected").get_to(iteration.selection.units);
       record.at("tied_at_cut").get_to(iteration.selection.tied_at_cut);
+      iteration.race = detail::race_record(record);
       detail::require_whole(path, line, iteration);
       if (!record.at("gap").is_null()) record.at("gap").get_to(iteration.selection.gap);
       ranking.layer_units = static_cast<Index>(iteration.candidates.size() + ranking.units.size());

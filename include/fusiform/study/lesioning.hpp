@@ -12,6 +12,8 @@
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/journaled_lesions.hpp>
+#include <fusiform/analysis/race_order.hpp>
+#include <fusiform/analysis/rank_by_racing.hpp>
 #include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/sampling.hpp>
@@ -121,11 +123,37 @@ namespace detail {
                         !selection_schedule(ranking.layer_units, lesion.fraction, lesion.group).goes_on(ranked));
 }
 
+/// The images of a ranking, for a race in random order.
+[[nodiscard]] inline std::vector<Index> ordered_ranking_images(const LesionedNet& lesioned, const NetTask& task) {
+  std::vector<Index> items = ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed);
+  if (!lesioned.lesion().racing) return items;
+  std::vector<Index> labels;
+  for (const Index item : items) labels.push_back(lesioned.pack.label(item));
+  std::vector<Index> ordered;
+  for (const Index place : race_order(labels, Rng(lesioned.net.seed).stream("ranking images " + task.task)))
+    ordered.push_back(items[static_cast<std::size_t>(place)]);
+  return ordered;
+}
+
+/// Goes on with a ranking as the study asks. A race is run again from its beginning, because iterations use what
+/// earlier ones saw: the answers of `lesions` are in their journal. Tells `progress` of new iterations only.
+[[nodiscard]] inline Ranking rank_as_asked(AddedLesions<float>& lesions, const StudyNet& net,
+                                           const RankingProgress& progress, Ranking so_far) {
+  const LesionConfig& lesion = net.settings->lesion;
+  const RankingOptions options{.fraction = lesion.fraction, .group = lesion.group};
+  if (!lesion.racing) return rank_units(lesions, options, progress, std::move(so_far));
+  const RacingOptions racing{
+      .delta = lesion.delta, .epsilon = lesion.epsilon, .audit = lesion.race_audit, .seed = net.seed};
+  return rank_units_by_racing<float>(lesions, options, racing, [&](const Ranking& ranking, Index wanted) {
+    if (ranking.iterations.size() > so_far.iterations.size()) progress(ranking, wanted);
+  });
+}
+
 /// The lesions that one ranking asks for, on this process.
 class RankedLesions {
  public:
   RankedLesions(const LesionedNet& lesioned, const NetTask& task, const std::string& layer)
-      : items_(ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed)),
+      : items_(ordered_ranking_images(lesioned, task)),
         images_(task_input(lesioned.net.settings->net, lesioned.pack, task, items_)),
         lesions_(lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
                  task_head(lesioned.network, task), images_, incremental_options(lesioned.lesion()),
@@ -199,8 +227,8 @@ class RankedLesions {
     DirectLesion<float> direct = direct_lesions(lesioned, task, layer, ranked->images());
     RankingAudit audit(lesions, direct, image_names(lesioned.pack, ranked->items()),
                        static_cast<Index>(ranking.iterations.size()), audit_options(study, lesioned, task, layer));
-    ranking = rank_units(
-        audit.lesions(), {.fraction = lesion.fraction, .group = lesion.group},
+    ranking = rank_as_asked(
+        audit.lesions(), net,
         [&](const Ranking& so_far, Index wanted) {
           audit.store(static_cast<Index>(so_far.iterations.size()) - 1, study.progress);
           journal.append(to_json(so_far.iterations.back()).dump());

@@ -12,6 +12,27 @@
 
 namespace fusiform {
 
+/// `[lesion]`. What only races have is there if there are races: exact rankings are bound to the same settings as ever.
+[[nodiscard]] inline nlohmann::ordered_json lesion_settings_json(const LesionConfig& lesion) {
+  nlohmann::ordered_json json{{"layers", lesion.layers},
+                              {"fraction", lesion.fraction},
+                              {"group", lesion.group},
+                              {"images", lesion.images},
+                              {"selection", lesion.selection},
+                              {"kind", lesion.kind},
+                              {"scale", lesion.scale},
+                              {"keep_only", lesion.keep_only},
+                              {"fractions", lesion.fractions},
+                              {"random_lesions", lesion.random_lesions},
+                              {"random_classes", lesion.random_classes},
+                              {"pairs", lesion.pairs},
+                              {"audit", lesion.audit}};
+  if (lesion.racing)
+    json.update(
+        {{"racing", true}, {"delta", lesion.delta}, {"epsilon", lesion.epsilon}, {"race_audit", lesion.race_audit}});
+  return json;
+}
+
 /// The sections of one net.
 [[nodiscard]] inline nlohmann::ordered_json net_settings_json(const NetSettings& settings) {
   const auto& [net, train, analyses, decode, lesion, attribute] = settings;
@@ -47,20 +68,7 @@ namespace fusiform {
             {"folds", decode.folds},
             {"c", decode.c},
             {"max_features", decode.max_features}}},
-          {"lesion",
-           {{"layers", lesion.layers},
-            {"fraction", lesion.fraction},
-            {"group", lesion.group},
-            {"images", lesion.images},
-            {"selection", lesion.selection},
-            {"kind", lesion.kind},
-            {"scale", lesion.scale},
-            {"keep_only", lesion.keep_only},
-            {"fractions", lesion.fractions},
-            {"random_lesions", lesion.random_lesions},
-            {"random_classes", lesion.random_classes},
-            {"pairs", lesion.pairs},
-            {"audit", lesion.audit}}},
+          {"lesion", lesion_settings_json(lesion)},
           {"attribute", {{"images", attribute.images}, {"conductance_steps", attribute.conductance_steps}}}};
 }
 

@@ -34,6 +34,21 @@ namespace fusiform::detail {
           {"worst_image", worst_image}};
 }
 
+/// What the races of a ranking took, what their audit found, and how many cuts are too close for the list of images: a
+/// gap of less than twice its standard error.
+[[nodiscard]] inline Json summarize_racing(const Ranking& ranking) {
+  const RacingSummary races = summarize_races(ranking);
+  Index close = 0;
+  for (const RankingIteration& iteration : ranking.iterations)
+    close += iteration.race && iteration.selection.gap < 2 * iteration.race->cut_noise ? 1 : 0;
+  return {{"evaluations", races.evaluations},
+          {"saved", races.saved},
+          {"audited", races.audited},
+          {"missed", races.missed},
+          {"miss_rate_limit", races.miss_rate_limit},
+          {"close_cuts", close}};
+}
+
 /// What was ranked for each task, and how far the images reach.
 [[nodiscard]] inline Json summarize_rankings(const StudyContext& study, const ImagePack& pack, const StudyNet& net,
                                              const std::string& layer) {
@@ -56,6 +71,7 @@ namespace fusiform::detail {
                         {"audit", summarize_audit(study.paths.ranking_audit(net, layer, task.task))},
                         {"selected", ranking.units},
                         {"selected_at_headline", ranking.top(headline_fraction(lesion))}});
+    if (lesion.racing) rankings.back()["racing"] = summarize_racing(ranking);
   }
   return rankings;
 }
