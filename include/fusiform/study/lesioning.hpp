@@ -2,7 +2,6 @@
 /// Third stage: rank the units of each layer for each task, lesion the best ones, evaluate every task.
 
 #include <algorithm>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -10,35 +9,18 @@
 #include <vector>
 
 #include <fusiform/analysis/effects.hpp>
-#include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/journaled_lesions.hpp>
-#include <fusiform/analysis/race_order.hpp>
 #include <fusiform/analysis/rank_by_racing.hpp>
 #include <fusiform/analysis/sharded_lesions.hpp>
-#include <fusiform/data/checksum.hpp>
-#include <fusiform/data/sampling.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/outcome_store.hpp>
+#include <fusiform/study/ranked_lesions.hpp>
 #include <fusiform/study/ranking_audit.hpp>
 #include <fusiform/study/team.hpp>
 #include <fusiform/study/training.hpp>
-#include <fusiform/study/weights_checksum.hpp>
 
 namespace fusiform {
-
-[[nodiscard]] inline LesionKind lesion_kind(const LesionConfig& lesion) {
-  if (lesion.kind == "weights") return LesionKind::weights;
-  if (lesion.kind == "mean") return LesionKind::mean;
-  if (lesion.kind == "resample") return LesionKind::resample;
-  return lesion.kind == "scale" ? LesionKind::scale : LesionKind::zero;
-}
-
-/// How units are lesioned; a site of kind weights is set to zero.
-[[nodiscard]] inline LesionManner lesion_manner(const LesionConfig& lesion) {
-  const LesionKind kind = lesion_kind(lesion);
-  return {kind == LesionKind::weights ? LesionKind::zero : kind, lesion.scale};
-}
 
 /// The lesion size at which segregation is judged: that of the ranking, or 20 % after a linear ranking.
 [[nodiscard]] inline double headline_fraction(const LesionConfig& lesion) {
@@ -78,61 +60,19 @@ namespace detail {
   throw ConfigError("lesion: the net has no convolution that all tasks share; expected [lesion] layers = [...]");
 }
 
-/// Training images of a task that its rankings use: a fixed list, the same for all layers of a net.
-[[nodiscard]] inline std::vector<Index> ranking_images(const LesionConfig& lesion, const ImagePack& pack,
-                                                       const NetTask& task, std::uint64_t seed) {
-  const std::vector<Index> items = task_images(pack.manifest(), task, Split::train);
-  if (lesion.selection == "first") return first_images(pack.manifest(), items, lesion.images);
-  return stratified_images(pack.manifest(), items, lesion.images, Rng(seed).stream("ranking images " + task.task));
-}
-
 /// The tasks whose units are ranked: those that the net is trained on.
 [[nodiscard]] inline std::vector<NetTask> ranked_tasks(std::vector<NetTask> tasks) {
   std::erase_if(tasks, [](const NetTask& task) { return !task.is_trained(); });
   return tasks;
 }
 
-/// One trained net with all that its lesions need.
-struct LesionedNet {
-  const StudyNet& net;
-  const StudyNetwork& network;
-  const ImagePack& pack;
-
-  [[nodiscard]] const LesionConfig& lesion() const noexcept { return net.settings->lesion; }
-};
-
 namespace detail {
-
-[[nodiscard]] inline LesionEvaluatorOptions evaluator_options(const LesionConfig& lesion) {
-  return {.memory = static_cast<std::size_t>(lesion.memory_mib) << 20U};
-}
-
-[[nodiscard]] inline IncrementalOptions incremental_options(const LesionConfig& lesion) {
-  return {.manner = lesion_manner(lesion), .memory = evaluator_options(lesion).memory};
-}
-
-/// For kinds mean and resample: other images of the same list, whose partners are drawn once per net and task.
-[[nodiscard]] inline LesionReference<float> lesion_reference(const LesionedNet& lesioned, const NetTask& task) {
-  return {.rng = Rng(lesioned.net.seed).stream("resampled partners").stream(task.task)};
-}
 
 /// Whether a ranking has as many units as the study asks for.
 [[nodiscard]] inline bool is_complete(const Ranking& ranking, const LesionConfig& lesion) {
   const auto ranked = static_cast<Index>(ranking.units.size());
   return ranked > 0 && (ranked == ranking.layer_units ||
                         !selection_schedule(ranking.layer_units, lesion.fraction, lesion.group).goes_on(ranked));
-}
-
-/// The images of a ranking, for a race in random order.
-[[nodiscard]] inline std::vector<Index> ordered_ranking_images(const LesionedNet& lesioned, const NetTask& task) {
-  std::vector<Index> items = ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed);
-  if (!lesioned.lesion().racing) return items;
-  std::vector<Index> labels;
-  for (const Index item : items) labels.push_back(lesioned.pack.label(item));
-  std::vector<Index> ordered;
-  for (const Index place : race_order(labels, Rng(lesioned.net.seed).stream("ranking images " + task.task)))
-    ordered.push_back(items[static_cast<std::size_t>(place)]);
-  return ordered;
 }
 
 /// Goes on with a ranking as the study asks. A race is run again from its beginning, because iterations use what
@@ -148,37 +88,6 @@ namespace detail {
     if (ranking.iterations.size() > so_far.iterations.size()) progress(ranking, wanted);
   });
 }
-
-/// The lesions that one ranking asks for, on this process.
-class RankedLesions {
- public:
-  RankedLesions(const LesionedNet& lesioned, const NetTask& task, const std::string& layer)
-      : items_(ordered_ranking_images(lesioned, task)),
-        images_(task_input(lesioned.net.settings->net, lesioned.pack, task, items_)),
-        lesions_(lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
-                 task_head(lesioned.network, task), images_, incremental_options(lesioned.lesion()),
-                 lesion_reference(lesioned, task)) {
-    const LesionConfig& lesion = lesioned.lesion();
-    identity_ =
-        text("layer ", layer, " of ", lesioned.net.title(), " with weights ", weights_checksum(lesioned.network),
-             ", task ", task.task, ", images ",
-             mix(checksum_of(std::as_bytes(std::span(items_))), checksum_of(std::as_bytes(std::span(images_.labels)))),
-             ", lesions of kind ", lesion.kind, " ", lesion.scale);
-  }
-
-  [[nodiscard]] IncrementalLesions<float>& lesions() noexcept { return lesions_; }
-  [[nodiscard]] const std::vector<Index>& items() const noexcept { return items_; }
-  [[nodiscard]] const LabelledImages<float>& images() const noexcept { return images_; }
-
-  /// What the outcomes depend on, the same on every process that can take part.
-  [[nodiscard]] const std::string& identity() const noexcept { return identity_; }
-
- private:
-  std::vector<Index> items_;
-  LabelledImages<float> images_;
-  IncrementalLesions<float> lesions_;
-  std::string identity_;
-};
 
 /// The same lesions by their definition, for audits.
 [[nodiscard]] inline DirectLesion<float> direct_lesions(const LesionedNet& lesioned, const NetTask& task,
