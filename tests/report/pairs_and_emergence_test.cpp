@@ -113,9 +113,9 @@ TEST_CASE("more units than can be named are named by their groups") {
   CHECK_THAT(figures[0].figure.script, Contains("'objects' 44.5"));
 }
 
-TEST_CASE("the index over training has a curve per seed, their mean, and the accuracies") {
+TEST_CASE("the index over training has a curve per seed or, of several, their mean, beside the accuracies") {
   Json summary = example_summary();
-  for (int seed = 0; seed < 2; ++seed)
+  for (int seed = 0; seed < 3; ++seed)
     summary["emergence"].push_back(
         {{"layer", "conv2"},
          {"seed", seed},
@@ -126,14 +126,24 @@ TEST_CASE("the index over training has a curve per seed, their mean, and the acc
   REQUIRE(figures.size() == 1);
   const auto rows = drawn_rows(figures[0]);
   const std::string mean = "segregation index, mean over seeds";
-  CHECK(value_in(rows, {"conv2", mean, "2"}) == Approx(0.3));
+  CHECK(value_in(rows, {"conv2", mean, "2"}) == Approx(0.4));
   CHECK(std::isnan(value_in(rows, {"conv2", mean, "0"})));
   CHECK(value_in(rows, {"conv2", mean, "5"}) == Approx(0.5));
-  CHECK(value_in(rows, {"accuracy", "top-1, objects", "0"}) == Approx(0.05));
+  CHECK(value_in(rows, {"accuracy", "top-1, objects, mean over seeds", "0"}) == Approx(0.05));
   std::size_t singles = 0;
   for (const auto& row : rows) singles += row[1] == "one seed" ? 1 : 0;
-  CHECK(singles == 6);
-  CHECK_THAT(figures[0].caption, Contains("2 seed(s)") && Contains("0 epochs: before training"));
+  CHECK(singles == 9);
+  CHECK_THAT(figures[0].caption,
+             Contains("3 seed(s)") && Contains("0 epochs: before training") && Contains("Student's t over seeds"));
+
+  summary["emergence"].erase(2);
+  const auto two_figures = emergence_figures(summary);
+  const auto two = drawn_rows(two_figures[0]);
+  CHECK(two.size() == 2 * 3 * 3);
+  CHECK(value_in(two, {"conv2", "segregation index, seed 1", "2"}) == Approx(0.4));
+  CHECK(value_in(two, {"conv2", "segregation index, seed 1", "2", "0.4"}) == Approx(0.35));  // its own interval
+  CHECK(value_in(two, {"accuracy", "top-1, faces, seed 0", "5"}) == Approx(0.6));
+  CHECK(two_figures[0].caption.find("Student") == std::string::npos);
 
   summary["emergence"].erase(1);
   const auto one = drawn_rows(emergence_figures(summary)[0]);

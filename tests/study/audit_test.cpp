@@ -90,25 +90,30 @@ TEST_CASE("a study's rankings are audited, and rank as without") {
 }
 
 TEST_CASE("a ranking that was stopped is audited as an undisturbed one") {
-  const ScratchFolder folder;
-  run_quietly(audited_study(), folder / "whole", StudyStage::rank);
-  const StudyPaths whole(folder / "whole");
-  const std::string expected = read_file(whole.ranking_audit({"", 0}, "conv2", "faces"));
-  const std::vector<std::string> journal = read_json_lines(whole.ranking({"", 0}, "conv2", "faces")).lines;
-  REQUIRE(journal.size() > 3);
-  std::filesystem::copy(folder / "whole", folder / "killed", std::filesystem::copy_options::recursive);
-  const StudyPaths killed(folder / "killed");
-  // Killed after the third iteration was audited and before it was journaled.
-  std::filesystem::remove(killed.ranking({"", 0}, "conv2", "faces"));
-  JsonLinesWriter writer(killed.ranking({"", 0}, "conv2", "faces"));
-  writer.append(journal[0]);
-  writer.append(journal[1]);
-  std::vector<AuditedIteration> audits = read_audit(whole.ranking_audit({"", 0}, "conv2", "faces"));
-  audits.resize(3);
-  write_audit(killed.ranking_audit({"", 0}, "conv2", "faces"), audits);
-  run_quietly(audited_study(), folder / "killed", StudyStage::rank);
-  CHECK(read_file(killed.ranking_audit({"", 0}, "conv2", "faces")) == expected);
-  CHECK(read_json_lines(killed.ranking({"", 0}, "conv2", "faces")).lines == journal);
+  for (const bool racing : {false, true}) {
+    CAPTURE(racing);
+    const ScratchFolder folder;
+    StudyConfig config = audited_study();
+    config.lesion.racing = racing;
+    run_quietly(config, folder / "whole", StudyStage::rank);
+    const StudyPaths whole(folder / "whole");
+    const std::string expected = read_file(whole.ranking_audit({"", 0}, "conv2", "faces"));
+    const std::vector<std::string> journal = read_json_lines(whole.ranking({"", 0}, "conv2", "faces")).lines;
+    REQUIRE(journal.size() > 3);
+    std::filesystem::copy(folder / "whole", folder / "killed", std::filesystem::copy_options::recursive);
+    const StudyPaths killed(folder / "killed");
+    // Killed after the third iteration was audited and before it was journaled.
+    std::filesystem::remove(killed.ranking({"", 0}, "conv2", "faces"));
+    JsonLinesWriter writer(killed.ranking({"", 0}, "conv2", "faces"));
+    writer.append(journal[0]);
+    writer.append(journal[1]);
+    std::vector<AuditedIteration> audits = read_audit(whole.ranking_audit({"", 0}, "conv2", "faces"));
+    audits.resize(3);
+    write_audit(killed.ranking_audit({"", 0}, "conv2", "faces"), audits);
+    run_quietly(config, folder / "killed", StudyStage::rank);
+    CHECK(read_file(killed.ranking_audit({"", 0}, "conv2", "faces")) == expected);
+    CHECK(read_json_lines(killed.ranking({"", 0}, "conv2", "faces")).lines == journal);
+  }
 }
 
 TEST_CASE("a wrong loss is found, stored with lesion and image, and survives being read") {

@@ -14,6 +14,7 @@
 #include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
+#include <fusiform/study/lesion_settings.hpp>
 #include <fusiform/study/outcome_store.hpp>
 #include <fusiform/study/ranked_lesions.hpp>
 #include <fusiform/study/ranking_audit.hpp>
@@ -21,50 +22,6 @@
 #include <fusiform/study/training.hpp>
 
 namespace fusiform {
-
-/// The lesion size at which segregation is judged: that of the ranking, or 20 % after a linear ranking.
-[[nodiscard]] inline double headline_fraction(const LesionConfig& lesion) {
-  return lesion.fraction > 0 ? lesion.fraction : 0.2;
-}
-
-/// The points of the lesion curves, ascending; the headline fraction is always among them.
-[[nodiscard]] inline std::vector<double> lesion_fractions(const LesionConfig& lesion) {
-  std::vector<double> fractions = lesion.fractions;
-  fractions.push_back(headline_fraction(lesion));
-  std::sort(fractions.begin(), fractions.end());
-  fractions.erase(std::unique(fractions.begin(), fractions.end()), fractions.end());
-  return fractions;
-}
-
-namespace detail {
-
-/// Whether all heads depend on a node: lesions there can be compared between tasks.
-[[nodiscard]] inline bool serves_all_heads(const StudyNetwork& network, NodeId node) {
-  const std::vector<bool> dependent = network.dependent_on(node);
-  const std::vector<NodeId> heads = network.heads();
-  return std::all_of(heads.begin(), heads.end(), [&](NodeId head) { return dependent[head]; });
-}
-
-}  // namespace detail
-
-/// The layers to lesion, under the name or alias the study uses; by default the last convolution that all tasks share.
-/// Throws ConfigError for a layer that the net does not have, or that lies in the branch of one task.
-[[nodiscard]] inline std::vector<std::string> lesioned_layers(const LesionConfig& lesion, const StudyNetwork& network) {
-  for (const std::string& layer : lesion.layers)
-    if (!detail::serves_all_heads(network, lesion_site(network, layer, lesion_kind(lesion)).node))
-      throw ConfigError(text("lesion: expected layers that all tasks share, got '", layer, "' in the branch of one"));
-  if (!lesion.layers.empty()) return lesion.layers;
-  for (NodeId id = network.size() - 1; id > 0; --id)
-    if (network.node(id).layer->kind() == "conv2d" && detail::serves_all_heads(network, id))
-      return {network.node(id).alias.empty() ? network.node(id).name : network.node(id).alias};
-  throw ConfigError("lesion: the net has no convolution that all tasks share; expected [lesion] layers = [...]");
-}
-
-/// The tasks whose units are ranked: those that the net is trained on.
-[[nodiscard]] inline std::vector<NetTask> ranked_tasks(std::vector<NetTask> tasks) {
-  std::erase_if(tasks, [](const NetTask& task) { return !task.is_trained(); });
-  return tasks;
-}
 
 namespace detail {
 
@@ -76,7 +33,7 @@ namespace detail {
 }
 
 /// Goes on with a ranking as the study asks. A race is run again from its beginning, because iterations use what
-/// earlier ones saw: the answers of `lesions` are in their journal. Tells `progress` of new iterations only.
+/// earlier ones saw: the answers of `lesions` are in their journal. Tells `progress` of all iterations that it runs.
 [[nodiscard]] inline Ranking rank_as_asked(AddedLesions<float>& lesions, const StudyNet& net,
                                            const RankingProgress& progress, Ranking so_far) {
   const LesionConfig& lesion = net.settings->lesion;
@@ -84,9 +41,7 @@ namespace detail {
   if (!lesion.racing) return rank_units(lesions, options, progress, std::move(so_far));
   const RacingOptions racing{
       .delta = lesion.delta, .epsilon = lesion.epsilon, .audit = lesion.race_audit, .seed = net.seed};
-  return rank_units_by_racing<float>(lesions, options, racing, [&](const Ranking& ranking, Index wanted) {
-    if (ranking.iterations.size() > so_far.iterations.size()) progress(ranking, wanted);
-  });
+  return rank_units_by_racing<float>(lesions, options, racing, progress);
 }
 
 /// The same lesions by their definition, for audits.
@@ -122,6 +77,7 @@ namespace detail {
   const std::string path = study.paths.ranking(net, layer, task.task);
   const std::string work = study.paths.ranking_work(net, layer, task.task);
   Ranking ranking = read_ranking(path);
+  const std::size_t journaled = ranking.iterations.size();
   if (is_complete(ranking, lesion)) {
     std::filesystem::remove(work);  // a kill may have left it
     return ranking;
@@ -135,14 +91,15 @@ namespace detail {
     JournaledLesions<float> lesions(sharded, work, ranked->identity(), {.blocks = study.team->size()});
     DirectLesion<float> direct = direct_lesions(lesioned, task, layer, ranked->images());
     RankingAudit audit(lesions, direct, image_names(lesioned.pack, ranked->items()),
-                       static_cast<Index>(ranking.iterations.size()), audit_options(study, lesioned, task, layer));
+                       lesion.racing ? 0 : static_cast<Index>(journaled), audit_options(study, lesioned, task, layer));
     ranking = rank_as_asked(
         audit.lesions(), net,
         [&](const Ranking& so_far, Index wanted) {
           audit.store(static_cast<Index>(so_far.iterations.size()) - 1, study.progress);
+          study.progress.update(static_cast<Index>(so_far.units.size()), wanted);
+          if (so_far.iterations.size() <= journaled) return;
           journal.append(to_json(so_far.iterations.back()).dump());
           journal.flush();
-          study.progress.update(static_cast<Index>(so_far.units.size()), wanted);
         },
         std::move(ranking));
   }

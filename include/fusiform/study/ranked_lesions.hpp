@@ -9,32 +9,10 @@
 #include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/analysis/race_order.hpp>
 #include <fusiform/data/checksum.hpp>
-#include <fusiform/data/sampling.hpp>
-#include <fusiform/study/context.hpp>
+#include <fusiform/study/lesion_settings.hpp>
 #include <fusiform/study/weights_checksum.hpp>
 
 namespace fusiform {
-
-[[nodiscard]] inline LesionKind lesion_kind(const LesionConfig& lesion) {
-  if (lesion.kind == "weights") return LesionKind::weights;
-  if (lesion.kind == "mean") return LesionKind::mean;
-  if (lesion.kind == "resample") return LesionKind::resample;
-  return lesion.kind == "scale" ? LesionKind::scale : LesionKind::zero;
-}
-
-/// How units are lesioned; a site of kind weights is set to zero.
-[[nodiscard]] inline LesionManner lesion_manner(const LesionConfig& lesion) {
-  const LesionKind kind = lesion_kind(lesion);
-  return {kind == LesionKind::weights ? LesionKind::zero : kind, lesion.scale};
-}
-
-/// Training images of a task that its rankings use: a fixed list, the same for all layers of a net.
-[[nodiscard]] inline std::vector<Index> ranking_images(const LesionConfig& lesion, const ImagePack& pack,
-                                                       const NetTask& task, std::uint64_t seed) {
-  const std::vector<Index> items = task_images(pack.manifest(), task, Split::train);
-  if (lesion.selection == "first") return first_images(pack.manifest(), items, lesion.images);
-  return stratified_images(pack.manifest(), items, lesion.images, Rng(seed).stream("ranking images " + task.task));
-}
 
 /// One trained net with all that its lesions need.
 struct LesionedNet {

@@ -46,22 +46,40 @@ template <class Mark>
   return curve;
 }
 
+/// Of so few seeds a mean says less than the seeds themselves, each with its own interval.
+inline constexpr std::size_t most_single_seeds = 2;
+
+/// The curves of one measure: of one seed or two each with its own interval, of more their mean.
+template <class Mark>
+void add_emergence_curves(const std::string& name, int color, const std::vector<const Json*>& entries, double level,
+                          const Mark& mark, CurvePanel& panel) {
+  if (entries.size() > most_single_seeds) {
+    panel.curves.push_back(emergence_curve(name + ", mean over seeds", color, emergence_marks(entries, mark), level));
+    return;
+  }
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const std::string of_seed = entries.size() > 1 ? text(", seed ", seed_of(*entries[i])) : std::string();
+    Curve curve = emergence_curve(name + of_seed, color, emergence_marks({entries[i]}, mark), level);
+    curve.style = i == 0 ? LineStyle::solid : LineStyle::dashed;
+    if (entries.size() > 1 && !curve.x.empty()) curve.dodge = (i == 0 ? -0.006 : 0.006) * curve.x.back();
+    panel.curves.push_back(std::move(curve));
+  }
+}
+
 [[nodiscard]] inline CurvePanel emergence_index_panel(const std::string& layer, const std::vector<const Json*>& entries,
                                                       double level) {
   const auto index = [](const Json& point) { return mark_of(point.at("index")); };
   CurvePanel panel{.title = layer, .curves = {}, .x_label = "finished epochs", .y_label = "segregation index"};
-  if (entries.size() > 1)
-    for (const Json* entry : entries) {
-      Curve single = emergence_curve("one seed", -1, emergence_marks({entry}, index), level);
-      single.low.clear();
-      single.high.clear();
-      single.points = false;
-      single.width = 1;
-      panel.curves.push_back(std::move(single));
-    }
-  panel.curves.push_back(
-      emergence_curve(entries.size() > 1 ? "segregation index, mean over seeds" : "segregation index", 6,
-                      emergence_marks(entries, index), level));
+  for (const Json* entry : entries) {
+    if (entries.size() <= most_single_seeds) break;
+    Curve single = emergence_curve("one seed", -1, emergence_marks({entry}, index), level);
+    single.low.clear();
+    single.high.clear();
+    single.points = false;
+    single.width = 1;
+    panel.curves.push_back(std::move(single));
+  }
+  add_emergence_curves("segregation index", 6, entries, level, index, panel);
   panel.reference = ReferenceLine{.y = 0, .label = "shared"};
   return panel;
 }
@@ -76,10 +94,9 @@ template <class Mark>
                    .y_low = 0};
   const Json& first = entries.front()->at("points").at(0).at("top1");
   for (std::size_t t = 0; t < first.size(); ++t)
-    panel.curves.push_back(emergence_curve(
-        "top-1, " + string_at(first[t], "task"), static_cast<int>(t),
-        emergence_marks(entries, [&](const Json& point) { return mark_of(point.at("top1").at(t).at("top1")); }),
-        level));
+    add_emergence_curves(
+        "top-1, " + string_at(first[t], "task"), static_cast<int>(t), entries, level,
+        [&](const Json& point) { return mark_of(point.at("top1").at(t).at("top1")); }, panel);
   return panel;
 }
 
@@ -101,13 +118,14 @@ template <class Mark>
     options.panels.push_back(detail::emergence_index_panel(layer, entries, level));
   }
   options.panels.push_back(detail::emergence_accuracy_panel(entries, level));
+  const bool means = seeds.front() > detail::most_single_seeds;
   return {{curves_figure(options),
            "Segregation index of each lesioned layer, and test accuracies, over one training per seed (" +
                detail::range_words(seeds) + " seed(s)); 0 epochs: before training. Lesions of " +
                percent_text(summary.at("headline_fraction").get<double>(), 0) +
                " of the units, ranked anew at each point; where the lesions cost too little for an index, there is no "
                "point. " +
-               detail::interval_words(summary, seeds)}};
+               detail::interval_words(summary, means ? seeds : std::vector<std::size_t>{1})}};
 }
 
 }  // namespace fusiform
