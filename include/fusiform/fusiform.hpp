@@ -36,6 +36,7 @@
 #include <fusiform/analysis/multiple_testing.hpp>
 #include <fusiform/analysis/null_distribution.hpp>
 #include <fusiform/analysis/pair_effects.hpp>
+#include <fusiform/analysis/paired_units.hpp>
 #include <fusiform/analysis/race.hpp>
 #include <fusiform/analysis/race_interval.hpp>
 #include <fusiform/analysis/race_memory.hpp>
@@ -184,5 +185,6 @@
 #include <fusiform/train/outcomes.hpp>
 #include <fusiform/train/schedule.hpp>
 #include <fusiform/train/sgd.hpp>
+#include <fusiform/train/step_exchange.hpp>
 #include <fusiform/train/trainer.hpp>
 #include <fusiform/version.hpp>

@@ -137,6 +137,32 @@ TEST_CASE("an audit stays within its share and its limit") {
   CHECK_THROWS_AS(pairs({.limit = -1}), ConfigError);
 }
 
+TEST_CASE("an audit that goes on draws what an undisturbed one draws") {
+  const SmallNet small = small_net("chain");
+  const Network<float, Cpu> network = small.build<float>();
+  const LabelledImages<float> images = small.images<float>(40);
+  const NodeId head = network.heads().front();
+  const LesionSite site = lesion_site(network, "conv1");
+  IncrementalLesions<float> lesions(network, site, head, images);
+  DirectLesion<float> direct(network, site, head, images);
+  const auto ask = [&](AuditedLesions<float>& audited) {
+    static_cast<void>(audited.evaluate({}, all_singles(site.units), {0, 40}));
+    return audited.take_audit();
+  };
+  AuditedLesions<float> whole(lesions, direct, {}, {.share = 0.3, .limit = 1000});
+  const Audit first = ask(whole);
+  const Audit second = ask(whole);
+  CHECK(whole.audit().pairs == 0);
+  CHECK(whole.questions() == 2);
+  CHECK((first.sum != second.sum || first.pairs != second.pairs));
+  AuditedLesions<float> rest(lesions, direct, {}, {.share = 0.3, .limit = 1000, .questions = 1});
+  const Audit again = ask(rest);
+  CHECK(again.pairs == second.pairs);
+  CHECK(again.sum == second.sum);
+  CHECK(again.worst_image == second.worst_image);
+  CHECK(again.off_by_more_than_rounding == 0);
+}
+
 TEST_CASE("the synergy of two units is what both do beyond the sum of what each does") {
   const SmallNet small = small_net("branched");
   const Network<double, Cpu> network = small.build<double>();
@@ -166,4 +192,9 @@ TEST_CASE("the synergy of two units is what both do beyond the sum of what each 
     }
   }
   CHECK_THROWS_AS(pair_effects(lesions, {1, 1}), ConfigError);
+  CHECK_THROWS_AS(pair_effects(units, lesions.evaluate({}, pair_lesions({4, 0}))), ShapeError);
+  const std::vector<Outcomes<double>> outcomes = lesions.evaluate({}, pair_lesions(units));
+  double sum = 0;
+  for (std::size_t n = 0; n < 10; ++n) sum += pair_synergy(outcomes, 3, {1, 2}, n);
+  CHECK(pairs.synergies[1 * 3 + 2] == Approx(sum / 10).margin(1e-15));
 }

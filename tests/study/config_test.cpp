@@ -60,9 +60,9 @@ TEST_CASE("every setting of a wrong type is named with its line, what was expect
   for (const char* key : {"learning_rate", "momentum", "weight_decay", "factor", "grayscale", "flip"})
     keys.push_back({"[train]", key, "a number"});
   for (const char* key : {"layers", "fractions"}) keys.push_back({"[lesion]", key, "a list"});
-  for (const char* key : {"fraction", "group", "delta", "epsilon", "audit"})
+  for (const char* key : {"fraction", "group", "delta", "epsilon", "race_audit", "audit"})
     keys.push_back({"[lesion]", key, "a number"});
-  for (const char* key : {"images", "random_lesions", "memory_mib"})
+  for (const char* key : {"images", "random_lesions", "pairs", "memory_mib"})
     keys.push_back({"[lesion]", key, "a whole number"});
   for (const char* key : {"selection", "kind"}) keys.push_back({"[lesion]", key, "a string"});
   keys.push_back({"[statistics]", "replicates", "a whole number"});
@@ -130,10 +130,12 @@ TEST_CASE("every impossible value is named with its line, what was expected and 
       {"[lesion]", "kind = 'ones'", "kind: expected zero, weights, mean, resample or scale, got 'ones'"},
       {"[lesion]", "fractions = [0, 20]", "fractions: expected a number from 0 to 1, got 20"},
       {"[lesion]", "random_lesions = -1", "random_lesions: expected 0 or more, got -1"},
+      {"[lesion]", "pairs = -1", "pairs: expected 0 or more, got -1"},
+      {"[lesion]", "audit = 1.5", "audit: expected a number from 0 to 1, got 1.5"},
       {"[lesion]", "memory_mib = 0", "memory_mib: expected 1 or more, got 0"},
       {"[lesion]", "delta = 0", "delta: expected a risk between 0 and 1, got 0"},
       {"[lesion]", "epsilon = -0.5", "epsilon: expected at least 0 nats, got -0.5"},
-      {"[lesion]", "audit = 2", "audit: expected a number from 0 to 1, got 2"},
+      {"[lesion]", "race_audit = 2", "race_audit: expected a number from 0 to 1, got 2"},
       {"[statistics]", "replicates = 99", "replicates: expected 100 or more, got 99"},
       {"[statistics]", "level = 95", "level: expected 0 < level < 1, got 95"},
       {"[statistics]", "interval = 'BCa'", "interval: expected percentile or bca, got 'BCa'"},

@@ -75,7 +75,7 @@ TEST_CASE("a training log goes on behind the last epoch of the checkpoint") {
   for (const Index epoch : {1, 2, 3})
     log.add({.epoch = epoch, .learning_rate = 1e-3, .loss = 2, .top1 = 0.5, .top5 = 1, .images_per_second = 100},
             some_scores(0.1 * static_cast<double>(epoch)));
-  log.write();
+  log.write(path);
   const std::string whole = read_file(path);
   CHECK(read_csv(path).number(3, "faces_top1") == 0.1 * 3);
   CHECK(read_csv(path).rows[0][2].empty());  // no training before epoch 1
@@ -83,7 +83,7 @@ TEST_CASE("a training log goes on behind the last epoch of the checkpoint") {
   TrainingLog resumed = TrainingLog::resume(path, 2, two_tasks);  // epoch 3 was logged, but its checkpoint was not
   resumed.add({.epoch = 3, .learning_rate = 1e-3, .loss = 2, .top1 = 0.5, .top5 = 1, .images_per_second = 100},
               some_scores(0.1 * 3));
-  resumed.write();
+  resumed.write(path);
   CHECK(read_file(path) == whole);
 
   std::ofstream(path, std::ios::app) << "4,0.1\n";

@@ -18,6 +18,8 @@ struct AuditOptions {
   double share = 0.01;  ///< of all (lesion, image) pairs
   Index limit = 64;     ///< pairs per question at most: one costs a pass through the whole net
   Rng rng{0};           ///< which pairs
+  std::uint64_t questions =
+      0;  ///< asked before, of an audit that goes on: the next one is drawn as if it had not ended
 };
 
 /// Differences of losses, nats, between the two ways to compute them.
@@ -60,8 +62,11 @@ class AuditedLesions final : public AddedLesions<T> {
   [[nodiscard]] Index image_count() const override { return audited_.image_count(); }
   [[nodiscard]] Index block() const override { return audited_.block(); }
 
-  /// Of everything that was asked so far.
+  /// Of everything that was asked so far, or since it was taken.
   [[nodiscard]] const Audit& audit() const noexcept { return audit_; }
+  [[nodiscard]] Audit take_audit() { return std::exchange(audit_, {}); }
+  /// How often was asked, with the times before.
+  [[nodiscard]] std::uint64_t questions() const noexcept { return options_.questions; }
 
   [[nodiscard]] std::vector<Outcomes<T>> evaluate(std::span<const Index> base,
                                                   std::span<const std::vector<Index>> added,
@@ -70,7 +75,7 @@ class AuditedLesions final : public AddedLesions<T> {
     const std::vector<std::vector<Index>> chosen = choose(added, images);
     for (std::size_t entry = 0; entry < chosen.size(); ++entry)
       if (!chosen[entry].empty()) compare(base, added[entry], images, chosen[entry], outcomes[entry]);
-    ++questions_;
+    ++options_.questions;
     return outcomes;
   }
 
@@ -80,7 +85,7 @@ class AuditedLesions final : public AddedLesions<T> {
                                                        ImageRange images) const {
     const Index all = static_cast<Index>(added.size()) * images.count;
     const auto wanted = static_cast<Index>(std::ceil(options_.share * static_cast<double>(all)));
-    Rng rng = options_.rng.stream(questions_);
+    Rng rng = options_.rng.stream(options_.questions);
     std::vector<std::vector<Index>> chosen(added.size());
     for (Index pair = 0; pair < std::min({wanted, options_.limit, all}); ++pair)
       chosen[static_cast<std::size_t>(rng.below(static_cast<Index>(added.size())))].push_back(images.first +
@@ -96,7 +101,16 @@ class AuditedLesions final : public AddedLesions<T> {
                const std::vector<Index>& chosen, const Outcomes<T>& outcomes) {
     Lesion lesion{{base.begin(), base.end()}, manner_.kind, manner_.alpha};
     lesion.units.insert(lesion.units.end(), entry.begin(), entry.end());
-    const Outcomes<T> slow = direct_.evaluate(lesion, chosen);
+    constexpr Index at_a_time = 32;  // a pass keeps all values of its images
+    const ImageRange all{0, static_cast<Index>(chosen.size())};
+    for (Index part = 0; part < all.parts(at_a_time); ++part) {
+      const std::span<const Index> some = part_of(chosen, all.part(part, at_a_time));
+      add(lesion, some, direct_.evaluate(lesion, some), images, outcomes);
+    }
+  }
+
+  void add(const Lesion& lesion, std::span<const Index> chosen, const Outcomes<T>& slow, ImageRange images,
+           const Outcomes<T>& outcomes) {
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       const auto expected = static_cast<double>(slow.losses[i]);
       const auto found = static_cast<double>(outcomes.losses[static_cast<std::size_t>(chosen[i] - images.first)]);
@@ -115,7 +129,6 @@ class AuditedLesions final : public AddedLesions<T> {
   LesionManner manner_;
   AuditOptions options_;
   Audit audit_;
-  std::uint64_t questions_ = 0;
 };
 
 }  // namespace fusiform

@@ -3,6 +3,7 @@
 /// (spec: C.9).
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <utility>
 #include <vector>
@@ -40,35 +41,61 @@ template <class Value>
 
 }  // namespace detail
 
+/// The lesions that pairs of units are judged by: none, then each unit, then both of each pair (0, 1), (0, 2), ...,
+/// (1, 2), ... of the list.
+[[nodiscard]] inline std::vector<std::vector<Index>> pair_lesions(const std::vector<Index>& units) {
+  std::vector<std::vector<Index>> lesions{{}};
+  for (const Index unit : units) lesions.push_back({unit});
+  for (std::size_t i = 0; i < units.size(); ++i)
+    for (std::size_t j = i + 1; j < units.size(); ++j) lesions.push_back({units[i], units[j]});
+  return lesions;
+}
+
+/// What the units (i, j), i < j, of `count` units do to one image beyond the sum of what each does; `outcomes`: one for
+/// each of `pair_lesions`.
+template <Scalar T>
+[[nodiscard]] double pair_synergy(const std::vector<Outcomes<T>>& outcomes, Index count, std::pair<Index, Index> pair,
+                                  std::size_t image) {
+  const auto [i, j] = pair;
+  const auto loss = [&](Index lesion) {
+    return static_cast<double>(outcomes[static_cast<std::size_t>(lesion)].losses[image]);
+  };
+  const Index both = 1 + count + i * (2 * count - i - 1) / 2 + (j - i - 1);
+  return (loss(both) - loss(1 + i)) - (loss(1 + j) - loss(0));
+}
+
+/// Effects and synergies from the outcomes of `pair_lesions(units)`. Throws ShapeError unless there is one for each,
+/// ConfigError without images.
+template <Scalar T>
+[[nodiscard]] PairEffects pair_effects(const std::vector<Index>& units, const std::vector<Outcomes<T>>& outcomes) {
+  const auto count = static_cast<Index>(units.size());
+  require_equal("pair effects", "outcomes, one per lesion,", 1 + count + count * (count - 1) / 2,
+                static_cast<Index>(outcomes.size()));
+  const Index images = outcomes.front().count();
+  require_setting(images >= 1, "pair effects", "at least 1 image", images);
+  PairEffects result{units, {}, Tensor<double, Cpu>({count, count}), Tensor<double, Cpu>({count, count})};
+  for (Index i = 0; i < count; ++i) {
+    const std::vector<T>& lesioned = outcomes[static_cast<std::size_t>(1 + i)].losses;
+    const auto effect = [&](std::size_t image) {
+      return static_cast<double>(lesioned[image]) - static_cast<double>(outcomes.front().losses[image]);
+    };
+    result.effects.push_back(detail::mean_and_error(images, effect).first);
+    for (Index j = i + 1; j < count; ++j) {
+      const auto [mean, error] = detail::mean_and_error(images, [&](std::size_t image) {
+        return pair_synergy(outcomes, count, {i, j}, image);
+      });
+      result.synergies[i * count + j] = result.synergies[j * count + i] = mean;
+      result.errors[i * count + j] = result.errors[j * count + i] = error;
+    }
+  }
+  return result;
+}
+
 /// Lesions the given units one by one and two by two: m (m + 1) / 2 evaluations. The differences are taken image by
 /// image, in double. Throws ConfigError for units that are not there or named twice, or without images.
 template <Scalar T>
 [[nodiscard]] PairEffects pair_effects(AddedLesions<T>& lesions, const std::vector<Index>& units) {
-  const Index images = lesions.image_count();
-  require_setting(images >= 1, "pair effects", "at least 1 image", images);
-  const auto count = static_cast<Index>(units.size());
-  std::vector<std::vector<Index>> added{{}};
-  for (const Index unit : units) added.push_back({unit});
-  for (Index i = 0; i < count; ++i)
-    for (Index j = i + 1; j < count; ++j)
-      added.push_back({units[static_cast<std::size_t>(i)], units[static_cast<std::size_t>(j)]});
-  const std::vector<Outcomes<T>> outcomes = lesions.evaluate({}, added, {0, images});
-  const auto loss = [&](Index lesion, std::size_t image) {
-    return static_cast<double>(outcomes[static_cast<std::size_t>(lesion)].losses[image]);
-  };
-  PairEffects result{units, {}, Tensor<double, Cpu>({count, count}), Tensor<double, Cpu>({count, count})};
-  for (Index i = 0; i < count; ++i)
-    result.effects.push_back(
-        detail::mean_and_error(images, [&](std::size_t n) { return loss(1 + i, n) - loss(0, n); }).first);
-  Index pair = 1 + count;
-  for (Index i = 0; i < count; ++i)
-    for (Index j = i + 1; j < count; ++j, ++pair) {
-      const auto [mean, error] = detail::mean_and_error(
-          images, [&](std::size_t n) { return (loss(pair, n) - loss(1 + i, n)) - (loss(1 + j, n) - loss(0, n)); });
-      result.synergies[i * count + j] = result.synergies[j * count + i] = mean;
-      result.errors[i * count + j] = result.errors[j * count + i] = error;
-    }
-  return result;
+  return pair_effects(units, lesions.evaluate({}, pair_lesions(units), {0, lesions.image_count()}));
 }
 
 }  // namespace fusiform

@@ -81,6 +81,7 @@ enum class ErrorKind : unsigned char { shape, file, config, numeric, communicati
 /// its own error, on the others that of the lowest process that did. `action` must not communicate.
 template <class Action>
 void together(Communicator& team, const Action& action) {
+  if (team.size() == 1) return action();
   std::exception_ptr own;
   try {
     action();

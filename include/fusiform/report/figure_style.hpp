@@ -46,6 +46,11 @@ inline constexpr std::string_view grid = "#e7eaee";
 inline constexpr std::string_view sequential =
     "set palette defined (0 '#440154', 1 '#472d7b', 2 '#3b528b', 3 '#2c728e', 4 '#21918c', 5 '#28ae80', 6 '#5ec962', "
     "7 '#addc30', 8 '#fde725')\n";
+
+/// Blue below, white in the middle, red above, alike in lightness on both sides: RdBu (Brewer & Harrower 2003).
+inline constexpr std::string_view diverging =
+    "set palette defined (0 '#053061', 1 '#2166ac', 2 '#4393c3', 3 '#92c5de', 4 '#d1e5f0', 5 '#f7f7f7', 6 '#fddbc7', "
+    "7 '#f4a582', 8 '#d6604d', 9 '#b2182b', 10 '#67001f')\n";
 }  // namespace palette
 
 /// "No value" in the data of a figure.

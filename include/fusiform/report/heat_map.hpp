@@ -1,5 +1,5 @@
 #pragma once
-/// Heat maps of square matrices: dissimilarities of classes, similarities of layers and nets.
+/// Heat maps of square matrices: dissimilarities of classes, similarities of layers and nets, synergies of units.
 
 #include <algorithm>
 #include <optional>
@@ -28,7 +28,9 @@ struct HeatMapOptions {
   std::vector<HeatMapPanel> panels;
   std::vector<std::string> names;  ///< of rows and columns, the same in all panels
   bool show_names = false;         ///< at each row and column; else only the groups'
+  std::string axis_label = {};     ///< what rows and columns are
   std::string color_label = {};    ///< what the colours mean, with unit
+  bool diverging = false;          ///< colours that part at 0, with ends as far below it as above
   std::optional<double> low = {};  ///< ends of the colour scale
   std::optional<double> high = {};
   int columns = 3;  ///< panels side by side, at most
@@ -56,6 +58,10 @@ inline void check_heat_map(const HeatMapOptions& options) {
     for (const auto& row : panel.values)
       for (const double value : row) range.include(value);
   range = range.rounded();
+  if (options.diverging) {
+    range.high = std::max(std::abs(range.low), std::abs(range.high));
+    range.low = -range.high;
+  }
   if (options.low) range.low = *options.low;
   if (options.high) range.high = *options.high;
   return range;
@@ -75,6 +81,7 @@ inline void check_heat_map(const HeatMapOptions& options) {
 /// Tics: names at each row, or names in the middle of each group. Borders of the groups as arrows.
 [[nodiscard]] inline std::string heat_map_frame(const HeatMapOptions& options, const HeatMapPanel& panel, bool turned,
                                                 bool left_names) {
+  const std::string_view border = options.diverging ? palette::ink : std::string_view("white");
   const double n = static_cast<double>(options.names.size());
   std::string tics;
   std::string script;
@@ -96,9 +103,9 @@ inline void check_heat_map(const HeatMapOptions& options) {
     if (first < n)
       for (const char axis : {'x', 'y'})
         script += axis == 'x' ? text("set arrow from first ", edge, ", graph 0 to first ", edge,
-                                     ", graph 1 nohead front lw 1.4 lc rgb 'white'\n")
+                                     ", graph 1 nohead front lw 1.4 lc rgb '", border, "'\n")
                               : text("set arrow from graph 0, first ", edge, " to graph 1, first ", edge,
-                                     " nohead front lw 1.4 lc rgb 'white'\n");
+                                     " nohead front lw 1.4 lc rgb '", border, "'\n");
   }
   const std::string range = text("[-0.5:", n - 0.5, "]\n");
   script += "set xrange " + range + "set yrange " + text("[", n - 0.5, ":-0.5]\n");
@@ -130,7 +137,8 @@ inline void check_heat_map(const HeatMapOptions& options) {
         figure.rows.push_back({panel.title, options.names[i], options.names[j], panel.values[i][j]});
 
   const double names_width = detail::heat_map_names_width(options);
-  const double left = std::max(24.0, names_width + 18);
+  const double label_room = options.axis_label.empty() ? 0 : 20;
+  const double left = std::max(24.0, names_width + 18) + label_room;
   constexpr double scale_width = 84;  // the colour scale with its numbers
   constexpr double gap = 26;
   const auto gaps = static_cast<double>(columns - 1);
@@ -145,7 +153,7 @@ inline void check_heat_map(const HeatMapOptions& options) {
       has_groups = has_groups || panel.groups.size() > 1;
     }
   const bool turned = names_width + 6 > (options.show_names ? side / n : narrowest);
-  const double below = turned ? names_width + 24 : 34;
+  const double below = (turned ? names_width + 24 : 34) + label_room;
   double group_width = 0;
   for (const HeatMapPanel& panel : options.panels)
     for (const HeatMapGroup& group : panel.groups)
@@ -157,7 +165,7 @@ inline void check_heat_map(const HeatMapOptions& options) {
 
   const gnuplot::Range range = detail::color_range(options);
   std::string& script = figure.script;
-  script = gnuplot::style() + std::string(palette::sequential) +
+  script = gnuplot::style() + std::string(options.diverging ? palette::diverging : palette::sequential) +
            text("unset grid\nunset border\nset style fill solid 1 noborder\nset multiplot\nset cbrange [",
                 format_number(range.low), ":", format_number(range.high), "]\nset cbtics nomirror scale 0 ",
                 format_number(range.step()), " font ',11' textcolor rgb '", palette::label, "'\nset format cb '%g'\n");
@@ -182,6 +190,11 @@ inline void check_heat_map(const HeatMapOptions& options) {
       script += "unset colorbox\n";
     }
     script += gnuplot::margins(figure, box) + gnuplot::panel_title(figure, title, options.panels[p].title) +
+              gnuplot::axis_labels(figure, box,
+                                   {.x = options.axis_label,
+                                    .y = p % columns == 0 ? options.axis_label : "",
+                                    .x_distance = below - 14,
+                                    .y_distance = left - 12}) +
               detail::heat_map_frame(options, options.panels[p], turned, p % columns == 0) +
               text("set object rect from graph 0, graph 0 to graph 1, graph 1 behind fs solid 1 noborder fc rgb '",
                    palette::grid, "'\n") +

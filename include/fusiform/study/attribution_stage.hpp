@@ -100,6 +100,15 @@ inline void add_contrasts(const std::vector<View<const float, Cpu>>& responses, 
 
 }  // namespace detail
 
+/// Test images of a task on which single units are looked at: at most `[attribute] images`.
+[[nodiscard]] inline LabelledImages<float> attributed_images(const LesionedNet& lesioned, const NetTask& task) {
+  const Manifest& manifest = lesioned.pack.manifest();
+  return task_input(
+      lesioned.net.settings->net, lesioned.pack, task,
+      stratified_images(manifest, task_images(manifest, task, Split::test), lesioned.net.settings->attribute.images,
+                        Rng(lesioned.net.seed).stream("attributed images").stream(task.task)));
+}
+
 /// Attributes the units of one layer to the tasks that the net is trained on, unless that is stored already. Always for
 /// lesions of kind zero, which the shortcuts estimate.
 inline void attribute_layer(StudyContext& study, const LesionedNet& lesioned, const std::string& layer) {
@@ -107,15 +116,11 @@ inline void attribute_layer(StudyContext& study, const LesionedNet& lesioned, co
   if (std::filesystem::exists(path)) return;
   const std::vector<NetTask> tasks = ranked_tasks(net_tasks(study, lesioned.net, lesioned.pack));
   const LesionSite site = lesion_site(lesioned.network, layer);
-  const Rng rng = Rng(lesioned.net.seed).stream("attributed images");
   study.progress.start(text(lesioned.net.title(), ": units of ", layer), "tasks");
   std::vector<TaskAttribution> attributions;
   std::vector<FeatureTable> responses;
   for (const NetTask& task : tasks) {
-    const Manifest& manifest = lesioned.pack.manifest();
-    const auto images = task_input(lesioned.net.settings->net, lesioned.pack, task,
-                                   stratified_images(manifest, task_images(manifest, task, Split::test),
-                                                     lesioned.net.settings->attribute.images, rng.stream(task.task)));
+    const LabelledImages<float> images = attributed_images(lesioned, task);
     attributions.push_back(detail::attribute_task(lesioned, site, task, images));
     responses.push_back(detail::unit_responses(lesioned.network, site, images));
     study.progress.update(static_cast<Index>(attributions.size()), static_cast<Index>(tasks.size()));

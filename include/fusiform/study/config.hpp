@@ -39,6 +39,8 @@ struct NetConfig {
   Index input = 64;                ///< height and width of the images the net sees, pixels
   std::string branch_after;        ///< "": one classifier over all classes; a layer: separate branches behind it
   double dropout = 0.5;
+
+  bool operator==(const NetConfig&) const = default;
 };
 
 /// `[train]`
@@ -60,6 +62,9 @@ struct TrainConfig {
   bool reset_head = false;           ///< but leave its classifiers at random values
   std::vector<std::string> freeze;   ///< layers that do not learn: names, beginnings of names, or "trunk"
   std::map<std::string, double> learning_rates;  ///< factors of the learning rate, by layer or beginning of names
+  std::vector<Index> snapshots;  ///< of the main net: it is looked into as it stands after these epochs, too
+
+  bool operator==(const TrainConfig&) const = default;
 };
 
 /// Whether `init_from` means a file, not a net of the study.
@@ -95,11 +100,13 @@ struct LesionConfig {
   std::vector<double> fractions = {0, 0.05, 0.1, 0.15, 0.2};  ///< points of the lesion curves
   Index random_lesions = 20;                                  ///< random sets per layer, as many units as `fraction`
   Index random_classes = 0;  ///< rankings for random halves of the classes: the null of the segregation index
+  Index pairs = 0;           ///< so many units of each task's ranking, the first ones, are also lesioned two by two
+  double audit = 0;          ///< share of the rankings' (lesion, image) pairs that is computed again by the definition
   Index memory_mib = 2048;   ///< for cached activations
   bool racing = false;       ///< rankings by racing, with these settings; false: exact ones
   double delta = 0.01;       ///< of racing: risk of one iteration to select other units than the exact one
   double epsilon = 0;        ///< of racing: nats; differences that do not matter
-  double audit = 0.02;       ///< of racing: share of the units that is evaluated in full in any case
+  double race_audit = 0.02;  ///< of racing: share of the units that is evaluated in full in any case
 };
 
 /// `[statistics]`
@@ -134,6 +141,17 @@ struct VariantConfig : NetSettings {
   std::vector<std::uint64_t> seeds;  ///< empty: those of the study
 };
 
+/// Whether `shorter` is on the way of `longer`: the same net, trained in the same way, but for fewer epochs.
+[[nodiscard]] inline bool is_on_the_way(const NetSettings& shorter, const NetSettings& longer) {
+  const auto recipe = [](TrainConfig train) {
+    train.epochs = 0;
+    train.snapshots.clear();
+    return train;
+  };
+  return shorter.train.epochs < longer.train.epochs && shorter.net == longer.net &&
+         recipe(shorter.train) == recipe(longer.train);
+}
+
 /// The study's own settings are those of its main net.
 struct StudyConfig : NetSettings {
   std::string name;
@@ -142,5 +160,23 @@ struct StudyConfig : NetSettings {
   StatisticsConfig statistics;
   std::vector<VariantConfig> variants;
 };
+
+/// The name of the variant that is the main net after some epochs.
+[[nodiscard]] inline std::string snapshot_name(Index epochs) { return "after epoch " + std::to_string(epochs); }
+
+/// Makes a variant of each of the main net's snapshots, unless there is one of that name: the same net with the same
+/// analyses, trained for fewer epochs.
+inline void add_snapshots(StudyConfig& config) {
+  for (const Index epochs : config.train.snapshots) {
+    VariantConfig variant;
+    static_cast<NetSettings&>(variant) = config;
+    variant.name = snapshot_name(epochs);
+    variant.train.epochs = epochs;
+    variant.train.snapshots.clear();
+    const auto has_name = [&](const VariantConfig& other) { return other.name == variant.name; };
+    if (std::none_of(config.variants.begin(), config.variants.end(), has_name))
+      config.variants.push_back(std::move(variant));
+  }
+}
 
 }  // namespace fusiform

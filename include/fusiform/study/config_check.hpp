@@ -9,82 +9,11 @@
 
 #include <fusiform/core/error.hpp>
 #include <fusiform/study/config.hpp>
+#include <fusiform/study/setting_check.hpp>
 
 namespace fusiform {
 
-/// Where a setting stands in a study file.
-struct SettingPlace {
-  std::string section;  ///< "" for the keys before the first section
-  std::string key;
-  std::size_t entry = 0;     ///< which [[task]] or [[variant]]
-  std::string variant = {};  ///< the variant's name, for a section inside of one
-};
-
-/// A setting of a study with an impossible value.
-class SettingError : public ConfigError {
- public:
-  SettingError(SettingPlace place, const std::string& problem)
-      : ConfigError("study: " + title(place) + ": " + problem), place_(std::move(place)), problem_(problem) {}
-
-  [[nodiscard]] const SettingPlace& place() const noexcept { return place_; }
-  /// "[train] epochs: expected 0 or more, got -1"
-  [[nodiscard]] std::string problem() const { return title(place_) + ": " + problem_; }
-
- private:
-  static std::string title(const SettingPlace& place) {
-    const std::string in_variant = place.variant.empty() ? "" : "variant '" + place.variant + "', ";
-    if (place.section.empty()) return in_variant + place.key;
-    if (place.section == "task" || place.section == "variant")
-      return text("[[", place.section, "]] number ", place.entry + 1, ", ", place.key);
-    return in_variant + "[" + place.section + "] " + place.key;
-  }
-
-  SettingPlace place_;
-  std::string problem_;
-};
-
 namespace detail {
-
-/// The main net, or which variant.
-struct NetPlace {
-  std::size_t entry = 0;
-  std::string variant = {};
-};
-
-/// Checks the settings of one section.
-class SectionCheck {
- public:
-  explicit SectionCheck(std::string section, std::size_t entry = 0, std::string variant = {})
-      : section_(std::move(section)), entry_(entry), variant_(std::move(variant)) {}
-
-  template <class A>
-  void require(bool condition, std::string_view key, std::string_view expectation, const A& found) const {
-    if (!condition)
-      throw SettingError({section_, std::string(key), entry_, variant_},
-                         text("expected ", expectation, ", got ", found));
-  }
-  void one_of(std::string_view key, const std::string& word, const std::vector<std::string>& words) const {
-    std::string list;
-    for (std::size_t i = 0; i < words.size(); ++i)
-      list += (i == 0 ? "" : i + 1 < words.size() ? ", " : " or ") + words[i];
-    require(std::find(words.begin(), words.end(), word) != words.end(), key, list, "'" + word + "'");
-  }
-  void at_least(std::string_view key, Index number, Index least) const {
-    require(number >= least, key, text(least, " or more"), number);
-  }
-  void probability(std::string_view key, double p) const { require(p >= 0 && p <= 1, key, "a number from 0 to 1", p); }
-  template <class A>
-  void all_different(std::string_view key, std::vector<A> values) const {
-    std::sort(values.begin(), values.end());
-    const auto twice = std::adjacent_find(values.begin(), values.end());
-    if (twice != values.end()) require(false, key, "each value once", text(*twice, " twice"));
-  }
-
- private:
-  std::string section_;
-  std::size_t entry_;
-  std::string variant_;
-};
 
 inline void check_train(const NetSettings& settings, const NetPlace& place) {
   const SectionCheck check("train", place.entry, place.variant);
@@ -125,10 +54,12 @@ inline void check_lesion(const LesionConfig& lesion, const NetPlace& place) {
   check.all_different("fractions", lesion.fractions);
   check.at_least("random_lesions", lesion.random_lesions, 0);
   check.at_least("random_classes", lesion.random_classes, 0);
+  check.at_least("pairs", lesion.pairs, 0);
+  check.probability("audit", lesion.audit);
   check.at_least("memory_mib", lesion.memory_mib, 1);
   check.require(lesion.delta > 0 && lesion.delta < 1, "delta", "a risk between 0 and 1", lesion.delta);
   check.require(lesion.epsilon >= 0 && std::isfinite(lesion.epsilon), "epsilon", "at least 0 nats", lesion.epsilon);
-  check.probability("audit", lesion.audit);
+  check.probability("race_audit", lesion.race_audit);
 }
 
 /// A task that is judged as another one has no other purpose.
@@ -237,6 +168,23 @@ inline void check_init_from(const StudyConfig& config, std::size_t entry) {
                   text("'", from, "' to be trained with seed ", seed), "none of that seed");
 }
 
+/// Of the main net, before its last epoch; a variant of a snapshot's name is that snapshot.
+inline void check_snapshots(const StudyConfig& config) {
+  const SectionCheck check("train");
+  check.all_different("snapshots", config.train.snapshots);
+  for (const Index epochs : config.train.snapshots) {
+    check.require(epochs >= 0 && epochs < config.train.epochs, "snapshots",
+                  text("numbers of epochs from 0 to below the ", config.train.epochs, " of the training"), epochs);
+    const auto is_variant = [&](const VariantConfig& variant) { return variant.name == snapshot_name(epochs); };
+    check.require(std::any_of(config.variants.begin(), config.variants.end(), is_variant), "snapshots",
+                  "a variant for each (add_snapshots)", text("none for ", epochs));
+    for (const VariantConfig& variant : config.variants)
+      check.require(
+          variant.name != snapshot_name(epochs) || (variant.train.epochs == epochs && is_on_the_way(variant, config)),
+          "snapshots", "no variant of other settings with a snapshot's name", "'" + variant.name + "'");
+  }
+}
+
 inline void check_variant(const StudyConfig& config, std::size_t entry) {
   const SectionCheck check("variant", entry);
   const VariantConfig& variant = config.variants[entry];
@@ -249,6 +197,9 @@ inline void check_variant(const StudyConfig& config, std::size_t entry) {
   check.require(variant.resize() == config.resize(), "train.resize",
                 text("the main net's ", config.resize(), ": all nets of a study read the same images"),
                 variant.resize());
+  SectionCheck("train", entry, variant.name)
+      .require(variant.train.snapshots.empty(), "snapshots", "them in the main net's [train] only",
+               text(variant.train.snapshots.size(), " in a variant"));
   check_net(config, variant, {entry, variant.name});
   check_init_from(config, entry);
 }
@@ -267,6 +218,7 @@ inline void check(const StudyConfig& config) {
   const std::string& from = config.train.init_from;
   detail::SectionCheck("train").require(from.empty() || names_weights_file(from), "init_from",
                                         "a file of weights (the main net is trained first)", "'" + from + "'");
+  detail::check_snapshots(config);
   for (std::size_t entry = 0; entry < config.variants.size(); ++entry) detail::check_variant(config, entry);
   const detail::SectionCheck statistics("statistics");
   statistics.at_least("replicates", config.statistics.replicates, 100);

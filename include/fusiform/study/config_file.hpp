@@ -62,6 +62,7 @@ inline void read_section(ConfigTable table, TrainConfig& train) {
   table.read("reset_head", train.reset_head);
   table.read("freeze", train.freeze);
   table.read("learning_rates", train.learning_rates);
+  table.read("snapshots", train.snapshots);
   table.refuse_others();
 }
 
@@ -92,11 +93,13 @@ inline void read_section(ConfigTable table, LesionConfig& lesion) {
   table.read("fractions", lesion.fractions);
   table.read("random_lesions", lesion.random_lesions);
   table.read("random_classes", lesion.random_classes);
+  table.read("pairs", lesion.pairs);
+  table.read("audit", lesion.audit);
   table.read("memory_mib", lesion.memory_mib);
   table.read("racing", lesion.racing);
   table.read("delta", lesion.delta);
   table.read("epsilon", lesion.epsilon);
-  table.read("audit", lesion.audit);
+  table.read("race_audit", lesion.race_audit);
   table.refuse_others();
 }
 
@@ -131,6 +134,7 @@ inline void read_net_settings(ConfigTable& table, NetSettings& settings) {
 inline VariantConfig read_variant(ConfigTable table, const NetSettings& main) {
   VariantConfig variant;
   static_cast<NetSettings&>(variant) = main;
+  variant.train.snapshots.clear();
   table.read("name", variant.name);
   table.read("seeds", variant.seeds);
   read_net_settings(table, variant);
@@ -187,6 +191,7 @@ inline VariantConfig read_variant(ConfigTable table, const NetSettings& main) {
   };
   weights_beside_file(config.train);
   for (VariantConfig& variant : config.variants) weights_beside_file(variant.train);
+  add_snapshots(config);
   try {
     check(config);
   } catch (const SettingError& error) {

@@ -20,6 +20,7 @@
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/outcome_store.hpp>
+#include <fusiform/study/ranking_audit.hpp>
 #include <fusiform/study/team.hpp>
 #include <fusiform/study/training.hpp>
 
@@ -148,7 +149,8 @@ namespace detail {
   const LesionConfig& lesion = net.settings->lesion;
   const RankingOptions options{.fraction = lesion.fraction, .group = lesion.group};
   if (!lesion.racing) return rank_units(lesions, options, progress, std::move(so_far));
-  const RacingOptions racing{.delta = lesion.delta, .epsilon = lesion.epsilon, .audit = lesion.audit, .seed = net.seed};
+  const RacingOptions racing{
+      .delta = lesion.delta, .epsilon = lesion.epsilon, .audit = lesion.race_audit, .seed = net.seed};
   return rank_units_by_racing<float>(lesions, options, racing, [&](const Ranking& ranking, Index wanted) {
     if (ranking.iterations.size() > so_far.iterations.size()) progress(ranking, wanted);
   });
@@ -172,7 +174,8 @@ class RankedLesions {
   }
 
   [[nodiscard]] IncrementalLesions<float>& lesions() noexcept { return lesions_; }
-  [[nodiscard]] Index image_count() const noexcept { return images_.count(); }
+  [[nodiscard]] const std::vector<Index>& items() const noexcept { return items_; }
+  [[nodiscard]] const LabelledImages<float>& images() const noexcept { return images_; }
 
   /// What the outcomes depend on, the same on every process that can take part.
   [[nodiscard]] const std::string& identity() const noexcept { return identity_; }
@@ -183,6 +186,30 @@ class RankedLesions {
   IncrementalLesions<float> lesions_;
   std::string identity_;
 };
+
+/// The same lesions by their definition, for audits.
+[[nodiscard]] inline DirectLesion<float> direct_lesions(const LesionedNet& lesioned, const NetTask& task,
+                                                        const std::string& layer, const LabelledImages<float>& images) {
+  return {lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
+          task_head(lesioned.network, task), images, lesion_reference(lesioned, task)};
+}
+
+[[nodiscard]] inline RankingAuditOptions audit_options(const StudyContext& study, const LesionedNet& lesioned,
+                                                       const NetTask& task, const std::string& layer) {
+  const StudyNet& net = lesioned.net;
+  return {.path = study.paths.ranking_audit(net, layer, task.task),
+          .title = text(net.title(), ": ranking ", layer, " for ", task.task),
+          .manner = lesion_manner(lesioned.lesion()),
+          .share = lesioned.lesion().audit,
+          .rng = Rng(net.seed).stream("audit").stream(layer).stream(task.task)};
+}
+
+/// Paths or made-up names of packed images.
+[[nodiscard]] inline std::vector<std::string> image_names(const ImagePack& pack, const std::vector<Index>& items) {
+  std::vector<std::string> names;
+  for (const Index item : items) names.push_back(pack.manifest().images[static_cast<std::size_t>(item)].path);
+  return names;
+}
 
 /// Goes on with the journal of a ranking where it ended, and within an iteration where work ended; a finished ranking
 /// is only read. The processes of the team share the work.
@@ -204,9 +231,13 @@ class RankedLesions {
   {
     ShardedLesions<float> sharded(ranked->lesions(), *study.team);
     JournaledLesions<float> lesions(sharded, work, ranked->identity(), {.blocks = study.team->size()});
+    DirectLesion<float> direct = direct_lesions(lesioned, task, layer, ranked->images());
+    RankingAudit audit(lesions, direct, image_names(lesioned.pack, ranked->items()),
+                       static_cast<Index>(ranking.iterations.size()), audit_options(study, lesioned, task, layer));
     ranking = rank_as_asked(
-        lesions, net,
+        audit.lesions(), net,
         [&](const Ranking& so_far, Index wanted) {
+          audit.store(static_cast<Index>(so_far.iterations.size()) - 1, study.progress);
           journal.append(to_json(so_far.iterations.back()).dump());
           journal.flush();
           study.progress.update(static_cast<Index>(so_far.units.size()), wanted);
@@ -214,8 +245,8 @@ class RankedLesions {
         std::move(ranking));
   }
   std::filesystem::remove(work);  // every iteration is in the ranking's own journal
-  study.progress.finish(
-      text(ranking.units.size(), " of ", ranking.layer_units, " units ranked on ", ranked->image_count(), " images"));
+  study.progress.finish(text(ranking.units.size(), " of ", ranking.layer_units, " units ranked on ",
+                             ranked->images().count(), " images"));
   return ranking;
 }
 

@@ -22,7 +22,7 @@ class StudyPaths {
     if (std::filesystem::exists(root_, ignored) && !std::filesystem::is_directory(root_, ignored))
       throw FileError(root_.string(), "expected a folder for the results, found a file");
     for (const char* folder :
-         {"checkpoints", "decoding", "rankings", "outcomes", "controls", "attribution", "figures"}) {
+         {"checkpoints", "decoding", "rankings", "outcomes", "controls", "attribution", "pairs", "figures"}) {
       std::error_code problem;
       std::filesystem::create_directories(root_ / folder, problem);
       if (problem) throw FileError((root_ / folder).string(), "cannot create the folder: " + problem.message());
@@ -64,6 +64,11 @@ class StudyPaths {
   [[nodiscard]] std::string ranking(const StudyNet& net, const std::string& layer, const std::string& task) const {
     return in_root("rankings/" + name_of(net) + "_" + plain(layer) + "_" + plain(task) + ".jsonl");
   }
+  /// What the audit of one ranking found, iteration by iteration.
+  [[nodiscard]] std::string ranking_audit(const StudyNet& net, const std::string& layer,
+                                          const std::string& task) const {
+    return ranking(net, layer, task) + ".audit";
+  }
   /// What a ranking that is not complete has computed of its next iteration.
   [[nodiscard]] std::string ranking_work(const StudyNet& net, const std::string& layer, const std::string& task) const {
     return ranking(net, layer, task) + ".work";
@@ -79,6 +84,11 @@ class StudyPaths {
   /// Every unit of a layer: its lesion's effect and the shortcuts for it.
   [[nodiscard]] std::string attribution(const StudyNet& net, const std::string& layer) const {
     return in_root("attribution/" + name_of(net) + "_" + plain(layer) + ".safetensors");
+  }
+
+  /// Per-image outcomes of single units and pairs of units of a layer.
+  [[nodiscard]] std::string pairs(const StudyNet& net, const std::string& layer) const {
+    return in_root("pairs/" + name_of(net) + "_" + plain(layer) + ".safetensors");
   }
 
   /// Every class under the lesions of every layer.

@@ -24,9 +24,12 @@ namespace fusiform {
                               {"keep_only", lesion.keep_only},
                               {"fractions", lesion.fractions},
                               {"random_lesions", lesion.random_lesions},
-                              {"random_classes", lesion.random_classes}};
+                              {"random_classes", lesion.random_classes},
+                              {"pairs", lesion.pairs},
+                              {"audit", lesion.audit}};
   if (lesion.racing)
-    json.update({{"racing", true}, {"delta", lesion.delta}, {"epsilon", lesion.epsilon}, {"audit", lesion.audit}});
+    json.update(
+        {{"racing", true}, {"delta", lesion.delta}, {"epsilon", lesion.epsilon}, {"race_audit", lesion.race_audit}});
   return json;
 }
 
@@ -56,7 +59,8 @@ namespace fusiform {
             {"init_from", train.init_from},
             {"reset_head", train.reset_head},
             {"freeze", train.freeze},
-            {"learning_rates", train.learning_rates}}},
+            {"learning_rates", train.learning_rates},
+            {"snapshots", train.snapshots}}},
           {"analyses", analyses},
           {"decode",
            {{"layers", decode.layers},

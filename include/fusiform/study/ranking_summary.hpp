@@ -20,6 +20,20 @@ namespace fusiform::detail {
   return std::count_if(task.outputs.begin(), task.outputs.end(), [](Index output) { return output != no_output; });
 }
 
+/// What the audit of a ranking found; null if there was none.
+[[nodiscard]] inline Json summarize_audit(const std::string& path) {
+  const std::vector<AuditedIteration> iterations = read_audit(path);
+  if (iterations.empty()) return nullptr;
+  const auto [count, questions, audit, worst_image] = whole_audit(iterations);
+  return {{"iterations", count},
+          {"pairs", audit.pairs},
+          {"off_by_more_than_rounding", audit.off_by_more_than_rounding},
+          {"largest", audit.largest},
+          {"mean", audit.mean()},
+          {"worst_units", audit.worst_units},
+          {"worst_image", worst_image}};
+}
+
 /// What the races of a ranking took, what their audit found, and how many cuts are too close for the list of images: a
 /// gap of less than twice its standard error.
 [[nodiscard]] inline Json summarize_racing(const Ranking& ranking) {
@@ -54,6 +68,7 @@ namespace fusiform::detail {
                         {"classes", image_classes(task)},
                         {"iterations", ranking.iterations.size()},
                         {"iterations_tied_at_cut", tied},
+                        {"audit", summarize_audit(study.paths.ranking_audit(net, layer, task.task))},
                         {"selected", ranking.units},
                         {"selected_at_headline", ranking.top(headline_fraction(lesion))}});
     if (lesion.racing) rankings.back()["racing"] = summarize_racing(ranking);

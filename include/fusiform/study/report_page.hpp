@@ -14,6 +14,7 @@
 #include <fusiform/study/provenance.hpp>
 #include <fusiform/study/report/layer_tables.hpp>
 #include <fusiform/study/report/lesion_section.hpp>
+#include <fusiform/study/report/rankings.hpp>
 #include <fusiform/study/report_figures.hpp>
 
 namespace fusiform {
@@ -79,6 +80,7 @@ inline void add_result(HtmlPage& page, const Json& summary) {
   if (const auto headline = index_headline(summary, last)) numbers.push_back(*headline);
   page.headlines(numbers);
   page.paragraph(finding(last, fraction));
+  for (const std::string& warning : audit_warnings(summary)) page.note(warning);
   for (const Json& layer : layers)
     for (const Json& ranking : layer.at("rankings"))
       if (ranking.at("classes_covered") != ranking.at("classes"))
@@ -140,8 +142,8 @@ inline void add_decoding(HtmlPage& page, const StudyContext& study, const Json& 
 
 /// What sets several nets, layers and measures side by side.
 inline void add_comparisons(HtmlPage& page, const StudyContext& study, const Json& summary) {
-  std::vector<CaptionedFigure> indices = index_comparison_figures(summary);
-  for (auto* more : {&index_by_layer_figures, &across_seeds_figures})
+  std::vector<CaptionedFigure> indices = emergence_figures(summary);
+  for (auto* more : {&index_comparison_figures, &index_by_layer_figures, &across_seeds_figures})
     for (CaptionedFigure& figure : more(summary)) indices.push_back(std::move(figure));
   if (!indices.empty()) page.section("Segregation in all nets");
   add_figures(page, study, indices);
@@ -173,7 +175,8 @@ inline void add_tasks(HtmlPage& page, const StudyContext& study, const Json& sum
 
 inline void add_tables(HtmlPage& page, const Json& summary) {
   page.section("All layers");
-  for (auto* make : {&index_table, &seeds_table, &drop_table, &matched_table, &group_table}) {
+  for (auto* make :
+       {&index_table, &seeds_table, &ranking_table, &drop_table, &matched_table, &group_table, &pair_table}) {
     const CaptionedTable shown = make(summary);
     if (!shown.table.rows.empty()) page.table(shown.table, shown.caption);
   }

@@ -18,6 +18,7 @@
 #include <fusiform/study/folder_lock.hpp>
 #include <fusiform/study/images.hpp>
 #include <fusiform/study/lesioning.hpp>
+#include <fusiform/study/pair_stage.hpp>
 #include <fusiform/study/provenance.hpp>
 #include <fusiform/study/report_page.hpp>
 #include <fusiform/study/similarity_stage.hpp>
@@ -38,7 +39,9 @@ namespace detail {
   for (auto& task : settings["task"]) task.erase("groups");
   const auto free_of_choices = [](nlohmann::ordered_json& net) {
     for (const char* key : {"seeds", "analyses"}) net.erase(key);
-    if (net.contains("lesion")) net["lesion"].erase("random_classes");
+    if (net.contains("train")) net["train"].erase("snapshots");
+    for (const char* key : {"random_classes", "pairs", "audit"})
+      if (net.contains("lesion")) net["lesion"].erase(key);
   };
   free_of_choices(settings);
   nlohmann::ordered_json variants = nlohmann::ordered_json::object();
@@ -117,6 +120,7 @@ inline void run_net(StudyContext& study, const StudyPacks& packs, const StudyNet
       (void)rank_layer(study, lesioned, layer);
     } else {
       lesion_layer(study, lesioned, layer);
+      pair_layer(study, lesioned, layer);
       run_controls(study, lesioned, layer);
     }
   }

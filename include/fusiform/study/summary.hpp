@@ -12,7 +12,9 @@
 #include <fusiform/io/file.hpp>
 #include <fusiform/study/attribution_summary.hpp>
 #include <fusiform/study/decoding_summary.hpp>
+#include <fusiform/study/emergence_summary.hpp>
 #include <fusiform/study/layer_summary.hpp>
+#include <fusiform/study/pair_summary.hpp>
 #include <fusiform/study/provenance.hpp>
 #include <fusiform/study/training.hpp>
 
@@ -113,13 +115,17 @@ namespace detail {
   return result;
 }
 
-/// Layer by layer into "layers", "attribution" and "unit_preferences"; single classes into a table of their own.
+/// Layer by layer into "layers", "attribution", "unit_preferences" and "pairs"; single classes into a table of their
+/// own.
 inline void summarize_layers(const StudyContext& study, const ImagePack& pack, const StudyNet& net, Json& summary) {
   const StudyNetwork network = build<float, Cpu>(net_plan(net.settings->net, net_tasks(study, net, pack)));
   std::optional<CsvWriter> class_effects;
   if (net.settings->does("lesion")) class_effects.emplace(study.paths.class_effects(net), class_effects_columns);
   for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {
-    if (class_effects) summary["layers"].push_back(summarize_layer(study, pack, net, layer, *class_effects));
+    if (class_effects) {
+      summary["layers"].push_back(summarize_layer(study, pack, net, layer, *class_effects));
+      summarize_pairs(study, pack, net, layer, summary["pairs"]);
+    }
     if (net.settings->does("attribute")) summarize_attributions(study, pack, net, layer, summary);
   }
   if (class_effects) class_effects->commit();
@@ -137,7 +143,7 @@ inline void summarize_layers(const StudyContext& study, const ImagePack& pack, c
                {"interval", study.config.statistics.interval},
                {"headline_fraction", headline_fraction(study.config.lesion)}};
   summary["nets"] = Json::array();
-  for (const char* list : {"layers", "attribution", "unit_preferences"}) summary[list] = Json::array();
+  for (const char* list : {"layers", "attribution", "unit_preferences", "pairs"}) summary[list] = Json::array();
   for (const StudyNet& net : study_nets(study.config)) {
     summary["nets"].push_back(detail::summarize_net(study, pack, net));
     if (net.settings->lesions_layers()) detail::summarize_layers(study, pack, net, summary);
@@ -147,6 +153,7 @@ inline void summarize_layers(const StudyContext& study, const ImagePack& pack, c
   summary["across_seeds"] = detail::summarize_seeds(summary["layers"], study.config.statistics.level);
   detail::correct_over_layers(summary["layers"], "segregation", {"net", "seed"});
   detail::correct_over_layers(summary["across_seeds"], "mixed", {"net"});
+  summary["emergence"] = detail::summarize_emergence(study.config, summary);
   detail::summarize_decodings(study, summary);
   if (std::filesystem::exists(study.paths.similarity()))
     summary["similarity"] = Json::parse(read_file(study.paths.similarity()));

@@ -51,6 +51,14 @@ namespace detail {
   return std::make_unique<Sgd<float, Cpu>>(SgdOptions{.momentum = train.momentum, .weight_decay = train.weight_decay});
 }
 
+/// One for each stream of batches.
+[[nodiscard]] inline std::vector<std::unique_ptr<Optimizer<float, Cpu>>> make_optimizers(const TrainConfig& train,
+                                                                                         std::size_t streams) {
+  std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
+  for (std::size_t i = 0; i < streams; ++i) optimizers.push_back(make_optimizer(train));
+  return optimizers;
+}
+
 [[nodiscard]] inline std::unique_ptr<Schedule> make_schedule(const TrainConfig& train) {
   if (train.schedule == "plateau")
     return std::make_unique<ReduceOnPlateau>(ReduceOnPlateauOptions{
@@ -115,6 +123,27 @@ struct TrainingInput {
   return input;
 }
 
+/// Other nets of the study that are this one after `epoch` epochs and have not been trained.
+[[nodiscard]] inline std::vector<StudyNet> nets_that_end(const StudyContext& study, const StudyNet& net, Index epoch) {
+  std::vector<StudyNet> nets = study_nets(study.config);
+  std::erase_if(nets, [&](const StudyNet& other) {
+    return other.seed != net.seed || other.settings->train.epochs != epoch ||
+           !is_on_the_way(*other.settings, *net.settings) || std::filesystem::exists(study.paths.checkpoint(other));
+  });
+  return nets;
+}
+
+/// The mean loss of the trained tasks after an epoch. Throws NumericError unless it is finite.
+[[nodiscard]] inline double watched_loss(const StudyNet& net, Index epoch, const std::vector<TaskScore>& scores,
+                                         std::size_t trained, double learning_rate) {
+  const double watched = mean_loss(scores, trained);
+  if (!std::isfinite(watched))
+    throw NumericError(text("training: ", net.title(), ": after the last step of epoch ", epoch,
+                            ": expected a finite loss on the test images, got ", watched, " at learning rate ",
+                            learning_rate, "; a smaller learning rate usually helps"));
+  return watched;
+}
+
 }  // namespace detail
 
 /// Which layers learn, and how fast. Throws ConfigError for unknown layers.
@@ -146,7 +175,8 @@ inline void choose_learning_layers(StudyNetwork& network, const TrainConfig& tra
   return network;
 }
 
-/// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net.
+/// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net. Nets of the
+/// study that this one is on its way, with the same seed and settings but for fewer epochs, are stored in passing.
 /// Throws NumericError if the loss leaves the numbers, in a step or on the test images; the checkpoint of the epoch
 /// before stays.
 [[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, const StudyNet& net) {
@@ -154,9 +184,8 @@ inline void choose_learning_layers(StudyNetwork& network, const TrainConfig& tra
   const std::vector<NetTask> tasks = net_tasks(study, net, pack);
   StudyNetwork network = initial_network(study, net, tasks);
   detail::TrainingInput input = detail::training_input(net, network, pack, tasks);
-  std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
-  for (std::size_t i = 0; i < input.streams.size(); ++i) optimizers.push_back(detail::make_optimizer(settings.train));
-  Trainer<float> trainer(network, input.streams, std::move(optimizers), Rng(net.seed).stream("training"));
+  Trainer<float> trainer(network, input.streams, detail::make_optimizers(settings.train, input.streams.size()),
+                         Rng(net.seed).stream("training"));
   const auto schedule = detail::make_schedule(settings.train);
   const std::string path = study.paths.checkpoint(net);
   const auto score = [&] { return score_tasks(settings.net, network, pack, tasks); };
@@ -166,26 +195,28 @@ inline void choose_learning_layers(StudyNetwork& network, const TrainConfig& tra
   for (const NetTask& task : tasks) names.push_back(task.task);
   TrainingLog log = TrainingLog::resume(study.paths.training_log(net), finished, names);
   if (finished == 0) log.add({}, score());
+  const auto save = [&](Index epoch) {
+    const auto save_to = [&](const StudyNet& stored) {
+      log.write(study.paths.training_log(stored));
+      save_training(study.paths.checkpoint(stored), network, trainer.optimizers(), *schedule,
+                    {.epoch = epoch, .seed = net.seed});
+    };
+    // This net last: what is missing after a kill is stored when the epoch is repeated.
+    for (const StudyNet& other : detail::nets_that_end(study, net, epoch)) save_to(other);
+    if (epoch > 0 || settings.train.epochs == 0) save_to(net);  // an untrained net is a result too
+  };
+  if (finished == 0) save(0);
   for (Index epoch = finished + 1; epoch <= settings.train.epochs; ++epoch) {
     study.progress.start(text(net.title(), ", epoch ", epoch, "/", settings.train.epochs), "images");
     const EpochReport report = trainer.run_epoch(epoch, schedule->learning_rate(), [&](const StepReport& step) {
       study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
     });
     const std::vector<TaskScore> scores = score();
-    const double watched = mean_loss(scores, detail::trained_count(tasks));
-    if (!std::isfinite(watched))
-      throw NumericError(text("training: ", net.title(), ": after the last step of epoch ", epoch,
-                              ": expected a finite loss on the test images, got ", watched, " at learning rate ",
-                              schedule->learning_rate(), "; a smaller learning rate usually helps"));
-    schedule->end_epoch(watched);
+    schedule->end_epoch(
+        detail::watched_loss(net, epoch, scores, detail::trained_count(tasks), schedule->learning_rate()));
     log.add(report, scores);
-    log.write();
-    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = epoch, .seed = net.seed});
+    save(epoch);
     study.progress.finish(describe(report, scores));
-  }
-  if (settings.train.epochs == 0) {  // the untrained net is a result too
-    log.write();
-    save_training(path, network, trainer.optimizers(), *schedule, {.epoch = 0, .seed = net.seed});
   }
   return network;
 }

@@ -45,7 +45,7 @@ class TrainingLog {
  public:
   /// Takes up the rows of epochs 0..last of an interrupted training; rows behind them are dropped.
   [[nodiscard]] static TrainingLog resume(const std::string& path, Index last, const std::vector<std::string>& tasks) {
-    TrainingLog log(path, tasks);
+    TrainingLog log(tasks);
     if (last > 0 && std::filesystem::exists(path))
       for (const std::vector<std::string>& row : read_csv(path).rows)
         if (const auto epoch = parse_number<Index>(row.front()); epoch && *epoch <= last) log.rows_.push_back(row);
@@ -62,8 +62,8 @@ class TrainingLog {
   }
 
   /// Crash-safe. Throws FileError.
-  void write() const {
-    CsvWriter file(path_, header_);
+  void write(const std::string& path) const {
+    CsvWriter file(path, header_);
     for (const std::vector<std::string>& row : rows_) {
       const std::vector<CsvValue> cells(row.begin(), row.end());
       file.row(cells);
@@ -72,14 +72,12 @@ class TrainingLog {
   }
 
  private:
-  TrainingLog(std::string path, const std::vector<std::string>& tasks)
-      : path_(std::move(path)), header_{"epoch",      "learning_rate", "train_loss",
-                                        "train_top1", "train_top5",    "images_per_second"} {
+  explicit TrainingLog(const std::vector<std::string>& tasks)
+      : header_{"epoch", "learning_rate", "train_loss", "train_top1", "train_top5", "images_per_second"} {
     for (const std::string& task : tasks)
       for (const char* measure : {"_loss", "_top1", "_top5"}) header_.push_back(task + measure);
   }
 
-  std::string path_;
   std::vector<std::string> header_;
   std::vector<std::vector<std::string>> rows_;
 };

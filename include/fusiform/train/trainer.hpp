@@ -5,13 +5,16 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <fusiform/core/together.hpp>
 #include <fusiform/data/loader.hpp>
 #include <fusiform/nets/network.hpp>
 #include <fusiform/train/optimizer.hpp>
 #include <fusiform/train/outcomes.hpp>
+#include <fusiform/train/step_exchange.hpp>
 
 namespace fusiform {
 
@@ -61,6 +64,12 @@ class Trainer {
 
   [[nodiscard]] std::vector<std::unique_ptr<Optimizer<T, Cpu>>>& optimizers() noexcept { return optimizers_; }
 
+  /// From here on the processes of `team` do every step together, each from its share of the batch; see StepExchange.
+  /// All must have equal networks, optimisers and loaders, and call `run_epoch` with the same arguments. Dropout:
+  /// process 0 draws as it would alone, process r from the step's stream("process").stream(r). An error on one is
+  /// thrown on all.
+  void share(Communicator& team) { exchange_.emplace(team, network_); }
+
   /// One pass over every stream: step by step in turn, a shorter stream just stops. `epoch` counts from 1.
   /// Throws NumericError as soon as a batch's loss is not a finite number; parameters then still hold finite values.
   EpochReport run_epoch(Index epoch, double learning_rate, const Observer& observer = {}) {
@@ -77,12 +86,12 @@ class Trainer {
     const auto start = std::chrono::steady_clock::now();
     for (Index step = 0; std::count(finished.begin(), finished.end(), false) > 0; ++step) {
       for (std::size_t s = 0; s < streams_.size(); ++s) {
-        const Batch<T>* batch = finished[s] ? nullptr : streams_[s].batches->next();
-        if (batch == nullptr) {
+        const Outcomes<T>* trained = finished[s] ? nullptr : train_step(s, {epoch, step, learning_rate});
+        if (trained == nullptr) {
           finished[s] = true;
           continue;
         }
-        const Outcomes<T>& outcomes = train_batch(s, *batch, epoch, step, learning_rate);
+        const Outcomes<T>& outcomes = *trained;
         const auto images = static_cast<double>(outcomes.count());
         loss_sum += outcomes.mean_loss() * images;
         correct += outcomes.top1() * images;
@@ -102,27 +111,90 @@ class Trainer {
   }
 
  private:
-  /// One step. Returns its outcomes, valid until the next. Steps of equal batches allocate nothing after the second.
-  const Outcomes<T>& train_batch(std::size_t s, const Batch<T>& batch, Index epoch, Index step, double learning_rate) {
+  struct Step {
+    Index epoch;
+    Index number;  // 0 for the first of the epoch
+    double learning_rate;
+  };
+
+  /// One step on the next batch of a stream. Returns its outcomes, valid until the next; nullptr if the stream has
+  /// ended. Steps of equal batches allocate nothing after the second.
+  const Outcomes<T>* train_step(std::size_t s, const Step& step) {
+    if (exchange_) return train_shared_step(s, step);
+    const Batch<T>* batch = streams_[s].batches->next();
+    if (batch == nullptr) return nullptr;
+    const View<const T, Cpu> logits =
+        forward(s, *batch, {0, static_cast<Index>(batch->labels.size())}, step_rng(s, step));
+    require_finite(outcomes_, step);
+    backward(s, logits, 1);
+    optimizers_[s]->step(parameters_, step.learning_rate);
+    return &outcomes_;
+  }
+
+  const Outcomes<T>* train_shared_step(std::size_t s, const Step& step) {
+    const Communicator& team = exchange_->team();
+    const Batch<T>* batch = nullptr;
+    BatchShare share;
+    Index images = 0;
+    together(exchange_->team(), [&] {
+      batch = streams_[s].batches->next();
+      if (batch == nullptr) return;
+      images = static_cast<Index>(batch->labels.size());
+      share = batch_share(images, team);
+      exchange_->begin();
+      if (share.count == 0) return;
+      Rng rng = step_rng(s, step);
+      if (team.rank() > 0) rng = rng.stream("process").stream(static_cast<std::uint64_t>(team.rank()));
+      backward(s, forward(s, *batch, share, rng), static_cast<T>(share.count) / static_cast<T>(images));
+    });
+    if (batch == nullptr) return nullptr;
+    const Outcomes<T>& outcomes = exchange_->combine(images, share, outcomes_);
+    try {
+      require_finite(outcomes, step);
+    } catch (const NumericError&) {
+      exchange_->restore();
+      throw;
+    }
+    optimizers_[s]->step(parameters_, step.learning_rate);
+    return &outcomes;
+  }
+
+  [[nodiscard]] Rng step_rng(std::size_t s, const Step& step) const {
+    return rng_.stream(static_cast<std::uint64_t>(step.epoch))
+        .stream(static_cast<std::uint64_t>(step.number))
+        .stream(s);
+  }
+
+  /// Outcomes of some images of a batch, and their logits.
+  View<const T, Cpu> forward(std::size_t s, const Batch<T>& batch, const BatchShare& share, const Rng& rng) {
     const TrainStream<T>& stream = streams_[s];
     labels_.clear();
-    for (const Index label : batch.labels)
+    for (Index i = share.first; i < share.first + share.count; ++i) {
+      const Index label = batch.labels[static_cast<std::size_t>(i)];
       labels_.push_back(stream.outputs.empty() ? label : stream.outputs[static_cast<std::size_t>(label)]);
-    const Rng rng = rng_.stream(static_cast<std::uint64_t>(epoch)).stream(static_cast<std::uint64_t>(step)).stream(s);
-    const View<const T, Cpu> logits =
-        network_.forward(batch.images, stream.head, activations_, {.mode = Mode::train, .rng = rng});
-    outcomes_.resize(static_cast<Index>(labels_.size()));
+    }
+    const View<const T, Cpu> logits = network_.forward(batch.images.view().batch_range(share.first, share.count),
+                                                       stream.head, activations_, {.mode = Mode::train, .rng = rng});
+    outcomes_.resize(share.count);
     record_outcomes<T>(logits, labels_, 0, outcomes_);
-    if (!std::isfinite(outcomes_.mean_loss()))
-      throw NumericError(text("training: epoch ", epoch, ", step ", step + 1, ": expected a finite loss, got ",
-                              outcomes_.mean_loss(), " at learning rate ", learning_rate,
-                              "; a smaller learning rate usually helps"));
+    return logits;
+  }
+
+  static void require_finite(const Outcomes<T>& outcomes, const Step& step) {
+    if (std::isfinite(outcomes.mean_loss())) return;
+    throw NumericError(text("training: epoch ", step.epoch, ", step ", step.number + 1,
+                            ": expected a finite loss, got ", outcomes.mean_loss(), " at learning rate ",
+                            step.learning_rate, "; a smaller learning rate usually helps"));
+  }
+
+  /// Gradients of `weight` times the mean loss of the last forward pass, and the running statistics.
+  void backward(std::size_t s, View<const T, Cpu> logits, T weight) {
     logit_gradient_.resize(logits.shape());
     softmax_cross_entropy_gradient(logits, std::span<const Index>(labels_), logit_gradient_.view());
-    network_.backward(stream.head, logit_gradient_, activations_);
-    network_.update_statistics(stream.head, activations_);
-    optimizers_[s]->step(parameters_, learning_rate);
-    return outcomes_;
+    if (weight != T{1})
+      for (T& value : logit_gradient_.span()) value *= weight;
+    network_.backward(streams_[s].head, logit_gradient_, activations_);
+    network_.update_statistics(streams_[s].head, activations_);
   }
 
   Network<T, Cpu>& network_;
@@ -134,6 +206,7 @@ class Trainer {
   Tensor<T, Cpu> logit_gradient_;
   Outcomes<T> outcomes_;
   std::vector<Index> labels_;
+  std::optional<StepExchange<T>> exchange_;  // if the steps are shared
 };
 
 }  // namespace fusiform

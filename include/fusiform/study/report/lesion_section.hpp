@@ -72,6 +72,7 @@ inline void add_figures(HtmlPage& page, const StudyContext& study, const std::ve
                            ": what its lesion alone adds to the mean loss of each task (Spearman correlation " +
                            number_text(number_or_nan(last.at("single_units").at("spearman")), 2) + ")."});
   append(overlap_figures("overlap" + suffix, last));
+  append(pair_figures("pairs" + suffix, summary, net));
   append(group_figures("groups" + suffix, summary, last));
   return figures;
 }
