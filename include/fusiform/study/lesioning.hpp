@@ -12,14 +12,13 @@
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/journaled_lesions.hpp>
-#include <fusiform/analysis/race_order.hpp>
-#include <fusiform/analysis/rank_by_racing.hpp>
 #include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/sampling.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/outcome_store.hpp>
+#include <fusiform/study/racing.hpp>
 #include <fusiform/study/ranking_audit.hpp>
 #include <fusiform/study/team.hpp>
 #include <fusiform/study/training.hpp>
@@ -130,37 +129,12 @@ namespace detail {
   return checksum;
 }
 
-/// The images of a ranking, for a race in random order.
-[[nodiscard]] inline std::vector<Index> ordered_ranking_images(const LesionedNet& lesioned, const NetTask& task) {
-  std::vector<Index> items = ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed);
-  if (!lesioned.lesion().racing) return items;
-  std::vector<Index> labels;
-  for (const Index item : items) labels.push_back(lesioned.pack.label(item));
-  std::vector<Index> ordered;
-  for (const Index place : race_order(labels, Rng(lesioned.net.seed).stream("ranking images " + task.task)))
-    ordered.push_back(items[static_cast<std::size_t>(place)]);
-  return ordered;
-}
-
-/// Goes on with a ranking as the study asks. A race is run again from its beginning, because iterations use what
-/// earlier ones saw: the answers of `lesions` are in their journal. Tells `progress` of new iterations only.
-[[nodiscard]] inline Ranking rank_as_asked(AddedLesions<float>& lesions, const StudyNet& net,
-                                           const RankingProgress& progress, Ranking so_far) {
-  const LesionConfig& lesion = net.settings->lesion;
-  const RankingOptions options{.fraction = lesion.fraction, .group = lesion.group};
-  if (!lesion.racing) return rank_units(lesions, options, progress, std::move(so_far));
-  const RacingOptions racing{
-      .delta = lesion.delta, .epsilon = lesion.epsilon, .audit = lesion.race_audit, .seed = net.seed};
-  return rank_units_by_racing<float>(lesions, options, racing, [&](const Ranking& ranking, Index wanted) {
-    if (ranking.iterations.size() > so_far.iterations.size()) progress(ranking, wanted);
-  });
-}
-
 /// The lesions that one ranking asks for, on this process.
 class RankedLesions {
  public:
   RankedLesions(const LesionedNet& lesioned, const NetTask& task, const std::string& layer)
-      : items_(ordered_ranking_images(lesioned, task)),
+      : items_(in_order_of_ranking(ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed),
+                                   lesioned.pack, lesioned.net)),
         images_(task_input(lesioned.net.settings->net, lesioned.pack, task, items_)),
         lesions_(lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
                  task_head(lesioned.network, task), images_, incremental_options(lesioned.lesion()),
@@ -228,19 +202,21 @@ class RankedLesions {
                                 [&] { return std::make_unique<RankedLesions>(lesioned, task, layer); });
   study.progress.start(text(net.title(), ": ranking ", layer, " for ", task.task), "units");
   JsonLinesWriter journal(path);
+  const std::size_t finished = ranking.iterations.size();
   {
     ShardedLesions<float> sharded(ranked->lesions(), *study.team);
     JournaledLesions<float> lesions(sharded, work, ranked->identity(), {.blocks = study.team->size()});
     DirectLesion<float> direct = direct_lesions(lesioned, task, layer, ranked->images());
     RankingAudit audit(lesions, direct, image_names(lesioned.pack, ranked->items()),
-                       static_cast<Index>(ranking.iterations.size()), audit_options(study, lesioned, task, layer));
+                       static_cast<Index>(lesion.racing ? 0 : finished), audit_options(study, lesioned, task, layer));
     ranking = rank_as_asked(
         audit.lesions(), net,
         [&](const Ranking& so_far, Index wanted) {
           audit.store(static_cast<Index>(so_far.iterations.size()) - 1, study.progress);
+          study.progress.update(static_cast<Index>(so_far.units.size()), wanted);
+          if (so_far.iterations.size() <= finished) return;  // a race that runs again
           journal.append(to_json(so_far.iterations.back()).dump());
           journal.flush();
-          study.progress.update(static_cast<Index>(so_far.units.size()), wanted);
         },
         std::move(ranking));
   }
