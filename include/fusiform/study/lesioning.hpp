@@ -10,12 +10,12 @@
 
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/analysis/journaled_lesions.hpp>
-#include <fusiform/analysis/rank_by_racing.hpp>
 #include <fusiform/analysis/sharded_lesions.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/lesion_settings.hpp>
 #include <fusiform/study/outcome_store.hpp>
+#include <fusiform/study/racing.hpp>
 #include <fusiform/study/ranked_lesions.hpp>
 #include <fusiform/study/ranking_audit.hpp>
 #include <fusiform/study/team.hpp>
@@ -30,18 +30,6 @@ namespace detail {
   const auto ranked = static_cast<Index>(ranking.units.size());
   return ranked > 0 && (ranked == ranking.layer_units ||
                         !selection_schedule(ranking.layer_units, lesion.fraction, lesion.group).goes_on(ranked));
-}
-
-/// Goes on with a ranking as the study asks. A race is run again from its beginning, because iterations use what
-/// earlier ones saw: the answers of `lesions` are in their journal. Tells `progress` of all iterations that it runs.
-[[nodiscard]] inline Ranking rank_as_asked(AddedLesions<float>& lesions, const StudyNet& net,
-                                           const RankingProgress& progress, Ranking so_far) {
-  const LesionConfig& lesion = net.settings->lesion;
-  const RankingOptions options{.fraction = lesion.fraction, .group = lesion.group};
-  if (!lesion.racing) return rank_units(lesions, options, progress, std::move(so_far));
-  const RacingOptions racing{
-      .delta = lesion.delta, .epsilon = lesion.epsilon, .audit = lesion.race_audit, .seed = net.seed};
-  return rank_units_by_racing<float>(lesions, options, racing, progress);
 }
 
 /// The same lesions by their definition, for audits.

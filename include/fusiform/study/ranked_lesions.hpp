@@ -7,9 +7,9 @@
 
 #include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/lesion_evaluator.hpp>
-#include <fusiform/analysis/race_order.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/study/lesion_settings.hpp>
+#include <fusiform/study/racing.hpp>
 #include <fusiform/study/weights_checksum.hpp>
 
 namespace fusiform {
@@ -38,23 +38,12 @@ namespace detail {
   return {.rng = Rng(lesioned.net.seed).stream("resampled partners").stream(task.task)};
 }
 
-/// The images of a ranking, for a race in random order.
-[[nodiscard]] inline std::vector<Index> ordered_ranking_images(const LesionedNet& lesioned, const NetTask& task) {
-  std::vector<Index> items = ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed);
-  if (!lesioned.lesion().racing) return items;
-  std::vector<Index> labels;
-  for (const Index item : items) labels.push_back(lesioned.pack.label(item));
-  std::vector<Index> ordered;
-  for (const Index place : race_order(labels, Rng(lesioned.net.seed).stream("ranking images " + task.task)))
-    ordered.push_back(items[static_cast<std::size_t>(place)]);
-  return ordered;
-}
-
 /// The lesions that one ranking asks for, on this process.
 class RankedLesions {
  public:
   RankedLesions(const LesionedNet& lesioned, const NetTask& task, const std::string& layer)
-      : items_(ordered_ranking_images(lesioned, task)),
+      : items_(in_order_of_ranking(ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed),
+                                   lesioned.pack, lesioned.net)),
         images_(task_input(lesioned.net.settings->net, lesioned.pack, task, items_)),
         lesions_(lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
                  task_head(lesioned.network, task), images_, incremental_options(lesioned.lesion()),
