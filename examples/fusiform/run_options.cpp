@@ -14,6 +14,10 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_option("--out", out, "Folder for the results; an interrupted study goes on there")->capture_default_str();
   command.add_option("--threads", threads, "Threads; 0: all cores. Results do not depend on it")
       ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--memory", memory_mib,
+                  "MiB that lesions may keep, instead of the study's memory_mib. Results do not depend on it")
+      ->check(CLI::PositiveNumber);
   command.add_flag("--quiet", quiet, "No progress on standard error");
   if (last >= fusiform::StudyStage::lesion) command.add_flag("--json", json, "Print the summary on standard output");
   command.add_flag("--skip-damaged", skip_damaged, "Leave damaged images out instead of stopping");
@@ -21,12 +25,25 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
                    "Under mpirun: train together too; weights then depend on the number of processes");
 }
 
+namespace {
+
+void set_memory(fusiform::StudyConfig& config, fusiform::Index mib) {
+  config.lesion.memory_mib = mib;
+  for (fusiform::VariantConfig& variant : config.variants) variant.lesion.memory_mib = mib;
+}
+
+}  // namespace
+
 void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusiform::StudyStage last,
                      fusiform::Communicator& team) const {
   if (threads > 0) fusiform::set_thread_count(threads);
   fusiform::StudyContext study{
       {}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, share_batches, &team};
-  if (!fusiform::together_with_first(team, [&] { study.config = config(); })) return;
+  if (!fusiform::together_with_first(team, [&] {
+        study.config = config();
+        if (memory_mib > 0) set_memory(study.config, memory_mib);
+      }))
+    return;
   if (team.rank() > 0) return fusiform::own::serve_study(study);
   fusiform::own::run_study(study, last);
   if (json) std::printf("%s", fusiform::read_file(study.paths.summary()).c_str());

@@ -12,6 +12,7 @@
 struct RunOptions {
   std::string out;
   int threads = 0;
+  fusiform::Index memory_mib = 0;  ///< 0: as the study says
   bool quiet = false;
   bool json = false;
   bool skip_damaged = false;
