@@ -17,12 +17,15 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_flag("--quiet", quiet, "No progress on standard error");
   if (last >= fusiform::StudyStage::lesion) command.add_flag("--json", json, "Print the summary on standard output");
   command.add_flag("--skip-damaged", skip_damaged, "Leave damaged images out instead of stopping");
+  command.add_flag("--share-batches", share_batches,
+                   "Under mpirun: train together too; weights then depend on the number of processes");
 }
 
 void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusiform::StudyStage last,
                      fusiform::Communicator& team) const {
   if (threads > 0) fusiform::set_thread_count(threads);
-  fusiform::StudyContext study{{}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, &team};
+  fusiform::StudyContext study{
+      {}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, share_batches, &team};
   if (!fusiform::together_with_first(team, [&] { study.config = config(); })) return;
   if (team.rank() > 0) return fusiform::own::serve_study(study);
   fusiform::own::run_study(study, last);

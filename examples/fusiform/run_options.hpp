@@ -15,6 +15,7 @@ struct RunOptions {
   bool quiet = false;
   bool json = false;
   bool skip_damaged = false;
+  bool share_batches = false;
 
   /// `last` is the stage at which the command ends: only from `lesion` on there is a summary to print.
   void add_to(CLI::App& command, fusiform::StudyStage last);

@@ -4,7 +4,7 @@
 
 #include <fusiform/io/atomic_file.hpp>
 #include <fusiform/io/record_log.hpp>
-#include <fusiform/study/serve.hpp>
+#include <fusiform/study/context.hpp>
 
 #include "cmake/own_study/study.hpp"
 #include "tests/study/support.hpp"
@@ -19,9 +19,10 @@ using Catch::Matchers::Contains;
 namespace {
 
 /// One process of a team as the program runs it. `config` and `folder` may differ between processes by mistake.
-void take_part(Communicator& team, const StudyConfig& config, const std::string& folder, StudyStage last) {
+void take_part(Communicator& team, const StudyConfig& config, const std::string& folder, StudyStage last,
+               bool share_batches = false) {
   const ThreadCount one(1);
-  StudyContext study{config, StudyPaths(folder), ProgressLine(true), false, &team};
+  StudyContext study{config, StudyPaths(folder), ProgressLine(true), false, share_batches, &team};
   if (team.rank() > 0) return own::serve_study(study);
   own::run_study(study, last);
 }
@@ -29,6 +30,28 @@ void take_part(Communicator& team, const StudyConfig& config, const std::string&
 void run_in_team(int size, const StudyConfig& config, const std::string& folder, StudyStage last) {
   run_team(size, [&](Communicator& team) { take_part(team, config, folder, last); });
 }
+
+/// A process that dies when it is to take part in a sum, after some.
+class DyingProcess final : public Communicator {
+ public:
+  DyingProcess(Communicator& team, int sums) : team_(team), sums_left_(sums) {}
+
+  [[nodiscard]] int rank() const noexcept override { return team_.rank(); }
+  [[nodiscard]] int size() const noexcept override { return team_.size(); }
+  [[nodiscard]] std::vector<std::string> gather(std::string_view mine) override { return team_.gather(mine); }
+  [[nodiscard]] std::string broadcast(std::string_view from_first) override { return team_.broadcast(from_first); }
+  void sum(std::span<float> values) override {
+    if (sums_left_-- == 0) throw CommunicationError("dead");
+    team_.sum(values);
+  }
+  void sum(std::span<double> values) override { team_.sum(values); }
+  void barrier() override { team_.barrier(); }
+  void give_up() noexcept override { team_.give_up(); }
+
+ private:
+  Communicator& team_;
+  int sums_left_;
+};
 
 StudyConfig tiny_study_with_controls() {
   StudyConfig config = tiny_study();
@@ -54,7 +77,7 @@ TEST_CASE("a study has the same bytes for any number of processes") {
   }
 }
 
-TEST_CASE("a ranking stopped by a full disk goes on with another number of processes") {
+TEST_CASE("a ranking that could not write goes on with another number of processes") {
   const StudyConfig config = tiny_study();
   const ScratchFolder alone;
   run_quietly(config, alone.path(), StudyStage::rank);
@@ -129,4 +152,43 @@ TEST_CASE("errors of process 0 let the others go") {
   config.lesion.layers = {"conv9"};
   const ScratchFolder folder;
   CHECK_THAT(error_of([&] { run_in_team(3, config, folder.path(), StudyStage::rank); }), Contains("no layer 'conv9'"));
+}
+
+TEST_CASE("training that processes share repeats itself, also when one died in the second epoch") {
+  StudyConfig config = tiny_study();
+  config.net.arch = "8B M 8 M fc16";
+  config.seeds = {0, 1};
+  const auto train = [&](const std::string& folder, int sums) {
+    run_team(3, [&](Communicator& team) {
+      DyingProcess dying(team, sums);
+      take_part(team.rank() == 2 ? dying : team, config, folder, StudyStage::train, true);
+    });
+  };
+  const ScratchFolder undisturbed;
+  train(undisturbed.path(), 1'000'000);
+  const auto expected = reproducible_files(undisturbed.path());
+  REQUIRE(expected.contains("checkpoints/seed1.safetensors"));
+
+  const ScratchFolder folder;
+  train(folder.path(), 15);  // an epoch has 10 steps; the team ends without a word of its own
+  CHECK(std::filesystem::exists(folder / "checkpoints/seed0.safetensors"));
+  CHECK_FALSE(std::filesystem::exists(folder / "checkpoints/seed1.safetensors"));
+  CHECK(reproducible_files(folder.path()) != expected);
+  train(folder.path(), 1'000'000);
+  CHECK(reproducible_files(folder.path()) == expected);
+
+  const ScratchFolder alone;
+  run_quietly(config, alone.path(), StudyStage::train);
+  CHECK(reproducible_files(alone.path()) != expected);  // other batch statistics, other dropout
+}
+
+TEST_CASE("a shared training that leaves the numbers is an error of process 0") {
+  StudyConfig config = tiny_study();
+  config.train.learning_rate = 1e30;
+  const ScratchFolder folder;
+  CHECK_THAT(error_of([&] {
+               run_team(2,
+                        [&](Communicator& team) { take_part(team, config, folder.path(), StudyStage::train, true); });
+             }),
+             Contains("expected a finite loss"));
 }

@@ -25,6 +25,7 @@ struct StudyContext {
   StudyPaths paths;
   ProgressLine progress;
   bool skip_damaged = false;             ///< leave damaged images out, instead of stopping with their list
+  bool share_batches = false;            ///< train together too; weights then depend on the number of processes
   Communicator* team = &this_process();  ///< the processes that share the work; 0 writes all files and says everything
 };
 

@@ -22,6 +22,7 @@
 #include <fusiform/study/ranking_audit.hpp>
 #include <fusiform/study/team.hpp>
 #include <fusiform/study/training.hpp>
+#include <fusiform/study/weights_checksum.hpp>
 
 namespace fusiform {
 
@@ -119,14 +120,6 @@ namespace detail {
   const auto ranked = static_cast<Index>(ranking.units.size());
   return ranked > 0 && (ranked == ranking.layer_units ||
                         !selection_schedule(ranking.layer_units, lesion.fraction, lesion.group).goes_on(ranked));
-}
-
-[[nodiscard]] inline std::uint64_t weights_checksum(const StudyNetwork& network) {
-  std::uint64_t checksum = 0;
-  for (NodeId id = 1; id < network.size(); ++id)
-    for (const auto& parameter : std::as_const(*network.node(id).layer).parameters())
-      checksum = mix(checksum, checksum_of(std::as_bytes(parameter.value.span())));
-  return checksum;
 }
 
 /// The lesions that one ranking asks for, on this process.

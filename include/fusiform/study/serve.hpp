@@ -10,6 +10,7 @@
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/study/lesioning.hpp>
 #include <fusiform/study/team.hpp>
+#include <fusiform/study/training.hpp>
 
 namespace fusiform {
 
@@ -20,8 +21,23 @@ class StudyServer {
  public:
   explicit StudyServer(const StudyContext& study) : study_(study) {}
 
+  /// One epoch, shared step by step. Its errors are those of process 0, which says them.
+  void train(const StudyJob& job) {
+    NetTraining* training = prepare_together(*study_.team, [&] { return training_for(job); });
+    if (training == nullptr) return;
+    training->trainer().share(*study_.team);
+    try {
+      training->run_epoch(job.learning_rate);
+    } catch (const CommunicationError&) {
+      throw;
+    } catch (const std::exception&) {
+      training_.reset();
+    }
+  }
+
   /// Returns when the ranking is finished or has failed, which process 0 says.
   void rank(const StudyJob& job) {
+    training_.reset();  // training is over, and has its memory
     const auto ranked = prepare_together(*study_.team, [&] {
       load(job.net);
       return std::make_unique<RankedLesions>(LesionedNet{*net_, *network_, *pack_}, job.task, job.layer);
@@ -30,23 +46,46 @@ class StudyServer {
   }
 
  private:
+  [[nodiscard]] static bool are_same(const StudyNet& a, const StudyNet& b) {
+    return a.variant == b.variant && a.seed == b.seed;
+  }
+
+  /// A net of the study, with its settings. Throws ConfigError.
+  [[nodiscard]] StudyNet find(const StudyNet& wanted) const {
+    for (const StudyNet& net : study_nets(study_.config))
+      if (are_same(net, wanted)) return net;
+    throw ConfigError(text("study: expected a net of the study, got '", wanted.title(), "'"));
+  }
+
+  void open_pack() {
+    if (!pack_) pack_.emplace(study_.paths.tasks().pack);
+  }
+
+  /// The training of the last job, or one that goes on from the results of process 0.
+  [[nodiscard]] NetTraining* training_for(const StudyJob& job) {
+    open_pack();
+    if (training_ && are_same(training_->net(), job.net) && training_->finished() == job.epoch - 1)
+      return training_.get();
+    training_.reset();
+    training_ = std::make_unique<NetTraining>(study_, *pack_, find(job.net));
+    return training_.get();
+  }
+
   /// Throws FileError if the results of process 0 cannot be read here.
   void load(const StudyNet& wanted) {
-    if (!pack_) pack_.emplace(study_.paths.tasks().pack);
-    if (net_ && net_->variant == wanted.variant && net_->seed == wanted.seed) return;
+    open_pack();
+    if (net_ && are_same(*net_, wanted)) return;
     net_.reset();
-    for (StudyNet& net : study_nets(study_.config)) {
-      if (net.variant != wanted.variant || net.seed != wanted.seed) continue;
-      network_.emplace(build<float, Cpu>(net_plan(net.settings->net, net_tasks(study_, net, *pack_))));
-      load_weights(*network_, study_.paths.checkpoint(net));
-      net_ = net;
-    }
-    if (!net_) throw ConfigError(text("study: expected a net of the study, got '", wanted.title(), "'"));
+    const StudyNet net = find(wanted);
+    network_.emplace(build<float, Cpu>(net_plan(net.settings->net, net_tasks(study_, net, *pack_))));
+    load_weights(*network_, study_.paths.checkpoint(net));
+    net_ = net;
   }
 
   const StudyContext& study_;
   std::optional<ImagePack> pack_;
-  std::optional<StudyNet> net_;
+  std::unique_ptr<NetTraining> training_;
+  std::optional<StudyNet> net_;  // in network_
   std::optional<StudyNetwork> network_;
 };
 
@@ -60,7 +99,8 @@ inline void serve_study(const StudyContext& study) {
   while (true) {
     const StudyJob job = next_job(study);
     if (job.kind == StudyJobKind::end) return;
-    server.rank(job);
+    if (job.kind == StudyJobKind::train) server.train(job);
+    if (job.kind == StudyJobKind::rank) server.rank(job);
   }
 }
 

@@ -156,6 +156,7 @@ inline void run_study(StudyContext& study, StudyStage last = StudyStage::report)
   provenance["started"] = started;
   provenance["finished"] = utc_now();
   provenance["threads"] = thread_count();
+  provenance["processes"] = study.team->size();
   provenance["settings"] = to_json(study.config);
   write_file_atomically(study.paths.provenance(), provenance.dump(2) + "\n");
   if (last == StudyStage::report) write_report(study, summary);

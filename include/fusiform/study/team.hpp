@@ -10,14 +10,16 @@
 
 namespace fusiform {
 
-enum class StudyJobKind : unsigned char { end, rank };
+enum class StudyJobKind : unsigned char { end, train, rank };
 
 /// What process 0 asks for.
 struct StudyJob {
   StudyJobKind kind = StudyJobKind::end;
-  StudyNet net;  ///< `settings` does not travel
-  std::string layer;
-  NetTask task;
+  StudyNet net;              ///< `settings` does not travel
+  Index epoch = 0;           ///< of `train`
+  double learning_rate = 0;  ///< of `train`
+  std::string layer;         ///< of `rank`
+  NetTask task;              ///< of `rank`
 };
 
 namespace detail {
@@ -27,6 +29,8 @@ namespace detail {
   writer.put(static_cast<unsigned char>(job.kind));
   writer.put_text(job.net.variant);
   writer.put(job.net.seed);
+  writer.put(job.epoch);
+  writer.put(job.learning_rate);
   writer.put_text(job.layer);
   writer.put_text(job.task.task);
   writer.put_text(job.task.trained_as);
@@ -97,6 +101,8 @@ template <class Prepare>
   job.kind = static_cast<StudyJobKind>(reader.get<unsigned char>());
   job.net.variant = reader.get_text();
   job.net.seed = reader.get<std::uint64_t>();
+  job.epoch = reader.get<Index>();
+  job.learning_rate = reader.get<double>();
   job.layer = reader.get_text();
   job.task.task = reader.get_text();
   job.task.trained_as = reader.get_text();

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fusiform/data/loader.hpp>
@@ -14,7 +15,9 @@
 #include <fusiform/nets/freeze.hpp>
 #include <fusiform/nets/transfer.hpp>
 #include <fusiform/study/context.hpp>
+#include <fusiform/study/team.hpp>
 #include <fusiform/study/training_log.hpp>
+#include <fusiform/study/weights_checksum.hpp>
 #include <fusiform/train/adam.hpp>
 #include <fusiform/train/checkpointing.hpp>
 #include <fusiform/train/schedule.hpp>
@@ -175,50 +178,115 @@ inline void choose_learning_layers(StudyNetwork& network, const TrainConfig& tra
   return network;
 }
 
+namespace detail {
+
+/// The training of one net on this process.
+class NetTraining {
+ public:
+  /// Goes on from the checkpoint there is.
+  NetTraining(const StudyContext& study, const ImagePack& pack, const StudyNet& net)
+      : net_(net),
+        tasks_(net_tasks(study, net, pack)),
+        network_(initial_network(study, net, tasks_)),
+        input_(training_input(net, network_, pack, tasks_)),
+        schedule_(make_schedule(net.settings->train)),
+        trainer_(network_, input_.streams, make_optimizers(net.settings->train, input_.streams.size()),
+                 Rng(net.seed).stream("training")) {
+    const std::string path = study.paths.checkpoint(net);
+    if (std::filesystem::exists(path))
+      finished_ = load_training(path, network_, trainer_.optimizers(), *schedule_).epoch;
+  }
+
+  [[nodiscard]] const StudyNet& net() const noexcept { return net_; }
+  [[nodiscard]] const std::vector<NetTask>& tasks() const noexcept { return tasks_; }
+  [[nodiscard]] StudyNetwork& network() noexcept { return network_; }
+  [[nodiscard]] Trainer<float>& trainer() noexcept { return trainer_; }
+  [[nodiscard]] Schedule& schedule() noexcept { return *schedule_; }
+  [[nodiscard]] Index finished() const noexcept { return finished_; }  ///< epochs
+
+  /// What one more epoch depends on, the same on every process that can take part.
+  [[nodiscard]] std::string identity() const {
+    return text("training of ", net_.title(), " after epoch ", finished_, " with weights ", weights_checksum(network_));
+  }
+
+  EpochReport run_epoch(double learning_rate, const Trainer<float>::Observer& observer = {}) {
+    const EpochReport report = trainer_.run_epoch(finished_ + 1, learning_rate, observer);
+    ++finished_;
+    return report;
+  }
+
+  /// Net, optimisers and schedule as they stand. Throws FileError.
+  void save(const std::string& path) {
+    save_training(path, network_, trainer_.optimizers(), *schedule_, {.epoch = finished_, .seed = net_.seed});
+  }
+
+ private:
+  StudyNet net_;
+  std::vector<NetTask> tasks_;
+  StudyNetwork network_;
+  TrainingInput input_;
+  std::unique_ptr<Schedule> schedule_;
+  Trainer<float> trainer_;
+  Index finished_ = 0;
+};
+
+/// Process 0: lets the others take part in the next epoch.
+inline void share_epoch(const StudyContext& study, NetTraining& training) {
+  const StudyJob job{.kind = StudyJobKind::train,
+                     .net = training.net(),
+                     .epoch = training.finished() + 1,
+                     .learning_rate = training.schedule().learning_rate()};
+  (void)share_job(study, job, [&] { return &training; });
+}
+
+/// Stores the net, and the nets of the study that it is on its way.
+inline void save_nets(const StudyContext& study, NetTraining& training, const TrainingLog& log) {
+  const auto save_to = [&](const StudyNet& stored) {
+    log.write(study.paths.training_log(stored));
+    training.save(study.paths.checkpoint(stored));
+  };
+  const StudyNet& net = training.net();
+  // This net last: what is missing after a kill is stored when the epoch is repeated.
+  for (const StudyNet& other : nets_that_end(study, net, training.finished())) save_to(other);
+  if (training.finished() > 0 || net.settings->train.epochs == 0) save_to(net);  // an untrained net is a result too
+}
+
+/// One epoch and what follows from it. Throws NumericError as train_network.
+inline void train_epoch(StudyContext& study, const ImagePack& pack, NetTraining& training, TrainingLog& log) {
+  const StudyNet& net = training.net();
+  const double learning_rate = training.schedule().learning_rate();
+  study.progress.start(text(net.title(), ", epoch ", training.finished() + 1, "/", net.settings->train.epochs),
+                       "images");
+  if (study.share_batches) share_epoch(study, training);
+  const EpochReport report = training.run_epoch(learning_rate, [&](const StepReport& step) {
+    study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
+  });
+  const std::vector<TaskScore> scores = score_tasks(net.settings->net, training.network(), pack, training.tasks());
+  training.schedule().end_epoch(
+      watched_loss(net, training.finished(), scores, trained_count(training.tasks()), learning_rate));
+  log.add(report, scores);
+  save_nets(study, training, log);
+  study.progress.finish(describe(report, scores));
+}
+
+}  // namespace detail
+
 /// Trains to the configured number of epochs, or goes on from the checkpoint there is, and returns the net. Nets of the
 /// study that this one is on its way, with the same seed and settings but for fewer epochs, are stored in passing.
 /// Throws NumericError if the loss leaves the numbers, in a step or on the test images; the checkpoint of the epoch
 /// before stays.
 [[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, const StudyNet& net) {
-  const NetSettings& settings = *net.settings;
-  const std::vector<NetTask> tasks = net_tasks(study, net, pack);
-  StudyNetwork network = initial_network(study, net, tasks);
-  detail::TrainingInput input = detail::training_input(net, network, pack, tasks);
-  Trainer<float> trainer(network, input.streams, detail::make_optimizers(settings.train, input.streams.size()),
-                         Rng(net.seed).stream("training"));
-  const auto schedule = detail::make_schedule(settings.train);
-  const std::string path = study.paths.checkpoint(net);
-  const auto score = [&] { return score_tasks(settings.net, network, pack, tasks); };
-  Index finished = 0;
-  if (std::filesystem::exists(path)) finished = load_training(path, network, trainer.optimizers(), *schedule).epoch;
+  detail::NetTraining training(study, pack, net);
+  if (study.share_batches) training.trainer().share(*study.team);
   std::vector<std::string> names;
-  for (const NetTask& task : tasks) names.push_back(task.task);
-  TrainingLog log = TrainingLog::resume(study.paths.training_log(net), finished, names);
-  if (finished == 0) log.add({}, score());
-  const auto save = [&](Index epoch) {
-    const auto save_to = [&](const StudyNet& stored) {
-      log.write(study.paths.training_log(stored));
-      save_training(study.paths.checkpoint(stored), network, trainer.optimizers(), *schedule,
-                    {.epoch = epoch, .seed = net.seed});
-    };
-    // This net last: what is missing after a kill is stored when the epoch is repeated.
-    for (const StudyNet& other : detail::nets_that_end(study, net, epoch)) save_to(other);
-    if (epoch > 0 || settings.train.epochs == 0) save_to(net);  // an untrained net is a result too
-  };
-  if (finished == 0) save(0);
-  for (Index epoch = finished + 1; epoch <= settings.train.epochs; ++epoch) {
-    study.progress.start(text(net.title(), ", epoch ", epoch, "/", settings.train.epochs), "images");
-    const EpochReport report = trainer.run_epoch(epoch, schedule->learning_rate(), [&](const StepReport& step) {
-      study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
-    });
-    const std::vector<TaskScore> scores = score();
-    schedule->end_epoch(
-        detail::watched_loss(net, epoch, scores, detail::trained_count(tasks), schedule->learning_rate()));
-    log.add(report, scores);
-    save(epoch);
-    study.progress.finish(describe(report, scores));
+  for (const NetTask& task : training.tasks()) names.push_back(task.task);
+  TrainingLog log = TrainingLog::resume(study.paths.training_log(net), training.finished(), names);
+  if (training.finished() == 0) {
+    log.add({}, score_tasks(net.settings->net, training.network(), pack, training.tasks()));
+    detail::save_nets(study, training, log);
   }
-  return network;
+  while (training.finished() < net.settings->train.epochs) detail::train_epoch(study, pack, training, log);
+  return std::move(training.network());
 }
 
 }  // namespace fusiform
