@@ -18,6 +18,7 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
       .add_option("--memory", memory_mib,
                   "MiB that lesions may keep, instead of the study's memory_mib. Results do not depend on it")
       ->check(CLI::PositiveNumber);
+  command.add_flag("--racing,!--exact", racing, "Rank by racing, or exactly, instead of as the study says");
   command.add_flag("--quiet", quiet, "No progress on standard error");
   if (last >= fusiform::StudyStage::lesion) command.add_flag("--json", json, "Print the summary on standard output");
   command.add_flag("--skip-damaged", skip_damaged, "Leave damaged images out instead of stopping");
@@ -27,9 +28,14 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
 
 namespace {
 
-void set_memory(fusiform::StudyConfig& config, fusiform::Index mib) {
-  config.lesion.memory_mib = mib;
-  for (fusiform::VariantConfig& variant : config.variants) variant.lesion.memory_mib = mib;
+/// What the command line says of lesions overrides the study, in all of its nets.
+void override_lesions(const RunOptions& options, fusiform::StudyConfig& config) {
+  const auto change = [&](fusiform::LesionConfig& lesion) {
+    if (options.memory_mib > 0) lesion.memory_mib = options.memory_mib;
+    if (options.racing) lesion.racing = *options.racing;
+  };
+  change(config.lesion);
+  for (fusiform::VariantConfig& variant : config.variants) change(variant.lesion);
 }
 
 }  // namespace
@@ -41,7 +47,7 @@ void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusif
       {}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, share_batches, &team};
   if (!fusiform::together_with_first(team, [&] {
         study.config = config();
-        if (memory_mib > 0) set_memory(study.config, memory_mib);
+        override_lesions(*this, study.config);
       }))
     return;
   if (team.rank() > 0) return fusiform::own::serve_study(study);
