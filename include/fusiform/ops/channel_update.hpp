@@ -44,22 +44,22 @@ void channel_update(View<const T, Cpu> base, View<const T, Cpu> change, const Ch
   if (whole.size() != base.size() || whole[0] != base.shape()[0] || whole.channels() != base.shape().channels())
     throw ShapeError(text("channel_update: expected a base of ", whole, ", got ", base.shape()));
   kernels::channel_update<T>({.base = base.data(),
-                           .change = change.data(),
-                           .filters = terms.filters.data(),
-                           .y = y.data(),
-                           .images = whole[0],
-                           .height = change.shape()[1],
-                           .width = change.shape()[2],
-                           .window_height = filters[1],
-                           .window_width = filters[2],
-                           .stride = terms.stride,
-                           .padding = terms.padding,
-                           .grid_height = whole[1],
-                           .grid_width = whole[2],
-                           .out = whole[3],
-                           .channels = filters[3],
-                           .channel = channel,
-                           .relu = relu});
+                              .change = change.data(),
+                              .filters = terms.filters.data(),
+                              .y = y.data(),
+                              .images = whole[0],
+                              .height = change.shape()[1],
+                              .width = change.shape()[2],
+                              .window_height = filters[1],
+                              .window_width = filters[2],
+                              .stride = terms.stride,
+                              .padding = terms.padding,
+                              .grid_height = whole[1],
+                              .grid_width = whole[2],
+                              .out = whole[3],
+                              .channels = filters[3],
+                              .channel = channel,
+                              .relu = relu});
 }
 
 }  // namespace fusiform
