@@ -9,6 +9,7 @@
 
 #include <fusiform/analysis/apply_lesion.hpp>
 #include <fusiform/analysis/lesion_reference.hpp>
+#include <fusiform/ops/copy.hpp>
 #include <fusiform/train/outcomes.hpp>
 
 namespace fusiform {
