@@ -14,6 +14,11 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_option("--out", out, "Folder for the results; an interrupted study goes on there")->capture_default_str();
   command.add_option("--threads", threads, "Threads; 0: all cores. Results do not depend on it")
       ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--memory", memory_mib,
+                  "MiB that lesions may keep, instead of the study's memory_mib. Results do not depend on it")
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--racing,!--exact", racing, "Rank by racing, or exactly, instead of as the study says");
   command.add_flag("--quiet", quiet, "No progress on standard error");
   if (last >= fusiform::StudyStage::lesion) command.add_flag("--json", json, "Print the summary on standard output");
   command.add_flag("--skip-damaged", skip_damaged, "Leave damaged images out instead of stopping");
@@ -21,12 +26,30 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
                    "Under mpirun: train together too; weights then depend on the number of processes");
 }
 
+namespace {
+
+/// What the command line says of lesions overrides the study, in all of its nets.
+void override_lesions(const RunOptions& options, fusiform::StudyConfig& config) {
+  const auto change = [&](fusiform::LesionConfig& lesion) {
+    if (options.memory_mib > 0) lesion.memory_mib = options.memory_mib;
+    if (options.racing) lesion.racing = *options.racing;
+  };
+  change(config.lesion);
+  for (fusiform::VariantConfig& variant : config.variants) change(variant.lesion);
+}
+
+}  // namespace
+
 void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusiform::StudyStage last,
                      fusiform::Communicator& team) const {
   if (threads > 0) fusiform::set_thread_count(threads);
   fusiform::StudyContext study{
       {}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, share_batches, &team};
-  if (!fusiform::together_with_first(team, [&] { study.config = config(); })) return;
+  if (!fusiform::together_with_first(team, [&] {
+        study.config = config();
+        override_lesions(*this, study.config);
+      }))
+    return;
   if (team.rank() > 0) return fusiform::own::serve_study(study);
   fusiform::own::run_study(study, last);
   if (json) std::printf("%s", fusiform::read_file(study.paths.summary()).c_str());

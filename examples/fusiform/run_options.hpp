@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <fusiform/core/communicator.hpp>
@@ -12,6 +13,8 @@
 struct RunOptions {
   std::string out;
   int threads = 0;
+  std::optional<bool> racing;
+  fusiform::Index memory_mib = 0;  ///< 0: as the study says
   bool quiet = false;
   bool json = false;
   bool skip_damaged = false;

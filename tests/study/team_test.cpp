@@ -77,6 +77,20 @@ TEST_CASE("a study has the same bytes for any number of processes") {
   }
 }
 
+TEST_CASE("races have the same bytes for any number of processes") {
+  StudyConfig config = tiny_study();
+  config.lesion.racing = true;
+  config.lesion.images = 40;
+  const ScratchFolder alone;
+  run_quietly(config, alone.path(), StudyStage::rank);
+  const auto expected = reproducible_files(alone.path());
+  for (const int size : {2, 5}) {
+    const ScratchFolder folder;
+    run_in_team(size, config, folder.path(), StudyStage::rank);
+    CHECK(reproducible_files(folder.path()) == expected);
+  }
+}
+
 TEST_CASE("a ranking that could not write goes on with another number of processes") {
   const StudyConfig config = tiny_study();
   const ScratchFolder alone;

@@ -80,8 +80,8 @@ class IncrementalLesions final : public AddedLesions<T> {
     std::vector<Outcomes<T>> outcomes(added.size(), Outcomes<T>(images.count));
     for (Index part = 0; part < images.parts(chunk); ++part) {
       const ImageRange loaded = images.part(part, chunk);
-      start(base, loaded);
-      run_all(added, loaded, loaded.first - images.first, outcomes);
+      start(base, loaded, chunk);
+      run_all(added, loaded, images.first, outcomes);
     }
     return outcomes;
   }
@@ -123,32 +123,32 @@ class IncrementalLesions final : public AddedLesions<T> {
     return std::max<Index>(1, static_cast<Index>(options_.memory / bytes) / block_) * block_;
   }
 
-  /// Makes ready what lesions on top of `base` need, unless it is there from the last time.
-  void start(std::span<const Index> base, ImageRange images) {
-    if (base_.images() == images && images.count > 0 &&
-        std::equal(base.begin(), base.end(), units_.begin(), units_.end()))
-      return;
+  /// Makes ready what lesions on top of `base` need, unless it is there from an earlier time. If all images can be kept
+  /// so is what was computed for other images.
+  void start(std::span<const Index> base, ImageRange images, Index chunk) {
     values_.load(images);
-    base_.compute(values_, base, options_.manner, images, block_, images_.labels);
-    units_.assign(base.begin(), base.end());
+    base_.begin(base, chunk >= images_.count() ? ImageRange{0, images_.count()} : images);
+    base_.compute(values_, options_.manner, images, block_, images_.labels);
   }
 
-  /// All entries on the loaded images, whose outcomes begin at `place`. Blocks outside, entries inside: what a block
-  /// starts from stays in the cache.
-  void run_all(std::span<const std::vector<Index>> added, ImageRange loaded, Index place,
+  /// All entries on the loaded images; image `wanted` of the list has place 0 among the outcomes. Blocks outside,
+  /// entries inside: what a block starts from stays in the cache.
+  void run_all(std::span<const std::vector<Index>> added, ImageRange loaded, Index wanted,
                std::vector<Outcomes<T>>& outcomes) {
+    const Index window = base_.images().first;
     const int threads = thread_count();  // 1 inside of another parallel loop, whatever the thread's number is there
     workers_.resize(static_cast<std::size_t>(threads));
     const auto entries = static_cast<Index>(added.size());
     parallel_for(loaded.parts(block_) * entries, [&](Index item) {
       const auto entry = static_cast<std::size_t>(item % entries);
-      const ImageRange block = ImageRange{0, loaded.count}.part(item / entries, block_);
-      run(added[entry], block, loaded.first, place, outcomes[entry],
+      const ImageRange block = ImageRange{loaded.first - window, loaded.count}.part(item / entries, block_);
+      run(added[entry], block, window, window - wanted, outcomes[entry],
           workers_[threads == 1 ? 0 : static_cast<std::size_t>(thread_index())]);
     });
   }
 
-  /// One entry on one block of the loaded images, the first of which is image `first` of the list.
+  /// One entry on one block of the base's window, the first image of which is `first` of the list and has place
+  /// `place`.
   void run(const std::vector<Index>& entry, ImageRange block, Index first, Index place, Outcomes<T>& outcomes,
            Worker& worker) const {
     worker.active.clear();
@@ -254,7 +254,6 @@ class IncrementalLesions final : public AddedLesions<T> {
   Index block_;
   SiteValues<T> values_;
   LesionBase<T> base_;
-  std::vector<Index> units_;     // lesioned in base_
   std::vector<Worker> workers_;  // one per thread
 };
 

@@ -60,10 +60,10 @@ class LesionBase {
   [[nodiscard]] const std::vector<BaseExit<T>>& exits() const noexcept { return exits_; }
   [[nodiscard]] ImageRange images() const noexcept { return images_; }
 
-  /// Outcomes of the base for the images computed last, the first of them at place 0.
+  /// Outcomes of the base for the images of the window that are computed, the first of the window at place 0.
   [[nodiscard]] const Outcomes<T>& outcomes() const noexcept { return outcomes_; }
 
-  /// Whether the lesion of a channel leaves image `n` (0: the first one computed) as it is, exactly.
+  /// Whether the lesion of a channel leaves image `n` (0: the first of the window) as it is, exactly.
   [[nodiscard]] bool is_silent(Index n, Index channel) const noexcept {
     return silent_[static_cast<std::size_t>(n * site_.units + channel)] != 0;
   }
@@ -77,18 +77,29 @@ class LesionBase {
     return size;
   }
 
-  /// Computes the base with `units` lesioned in this manner, for images whose values are loaded, `block` at a time.
-  void compute(const SiteValues<T>& values, std::span<const Index> units, const LesionManner& manner, ImageRange images,
-               Index block, const std::vector<Index>& labels) {
-    images_ = {};  // nothing is valid if something below throws
-    resize(images.count);
+  /// What follows is about this base lesion and the images of this window, whole blocks. Nothing is computed yet,
+  /// unless it was the same before.
+  void begin(std::span<const Index> units, ImageRange window) {
+    const bool is_same = images_ == window && std::equal(units.begin(), units.end(), units_.begin(), units_.end());
+    if (is_same && !is_there_.empty()) return;
+    images_ = window;
+    units_.assign(units.begin(), units.end());
+    resize(window.count);
+  }
+
+  /// Computes what is not there yet for these images of the window, whose values are loaded; `block` at a time.
+  void compute(const SiteValues<T>& values, const LesionManner& manner, ImageRange images, Index block,
+               const std::vector<Index>& labels) {
+    is_there_.resize(static_cast<std::size_t>(images_.parts(block)), 0);
     std::vector<Worker> workers(static_cast<std::size_t>(thread_count()));
     parallel_for(images.parts(block), [&](Index part) {
-      Worker& worker = workers[workers.size() == 1 ? 0 : static_cast<std::size_t>(thread_index())];
       const ImageRange range = images.part(part, block);
-      compute_block(values, units, manner, range, range.first - images.first, labels, worker);
+      std::uint8_t& is_there = is_there_[static_cast<std::size_t>((range.first - images_.first) / block)];
+      if (is_there != 0) return;
+      Worker& worker = workers[workers.size() == 1 ? 0 : static_cast<std::size_t>(thread_index())];
+      compute_block(values, units_, manner, range, range.first - images_.first, labels, worker);
+      is_there = 1;
     });
-    images_ = images;
   }
 
  private:
@@ -123,6 +134,7 @@ class LesionBase {
       exit.values.resize(network_.node(exit.node).shape.batched(count));
       exit.lesioned.resize(exit.values.shape());
     }
+    is_there_.clear();
     outcomes_.resize(count);
     silent_.assign(static_cast<std::size_t>(count * site_.units), 1);
   }
@@ -193,6 +205,8 @@ class LesionBase {
   std::vector<ChannelChange<T>> changes_;
   std::vector<BaseExit<T>> exits_;
   ImageRange images_;
+  std::vector<Index> units_;            // lesioned
+  std::vector<std::uint8_t> is_there_;  // one per block
   Outcomes<T> outcomes_;
   std::vector<std::uint8_t> silent_;  // (images, channels)
 };

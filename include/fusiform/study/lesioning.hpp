@@ -2,7 +2,6 @@
 /// Third stage: rank the units of each layer for each task, lesion the best ones, evaluate every task.
 
 #include <algorithm>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -10,46 +9,21 @@
 #include <vector>
 
 #include <fusiform/analysis/effects.hpp>
-#include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/journaled_lesions.hpp>
-#include <fusiform/analysis/race_order.hpp>
-#include <fusiform/analysis/rank_by_racing.hpp>
 #include <fusiform/analysis/sharded_lesions.hpp>
-#include <fusiform/data/checksum.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/journal.hpp>
 #include <fusiform/study/lesion_settings.hpp>
 #include <fusiform/study/outcome_store.hpp>
+#include <fusiform/study/racing.hpp>
+#include <fusiform/study/ranked_lesions.hpp>
 #include <fusiform/study/ranking_audit.hpp>
 #include <fusiform/study/team.hpp>
 #include <fusiform/study/training.hpp>
-#include <fusiform/study/weights_checksum.hpp>
 
 namespace fusiform {
 
-/// One trained net with all that its lesions need.
-struct LesionedNet {
-  const StudyNet& net;
-  const StudyNetwork& network;
-  const ImagePack& pack;
-
-  [[nodiscard]] const LesionConfig& lesion() const noexcept { return net.settings->lesion; }
-};
-
 namespace detail {
-
-[[nodiscard]] inline LesionEvaluatorOptions evaluator_options(const LesionConfig& lesion) {
-  return {.memory = static_cast<std::size_t>(lesion.memory_mib) << 20U};
-}
-
-[[nodiscard]] inline IncrementalOptions incremental_options(const LesionConfig& lesion) {
-  return {.manner = lesion_manner(lesion), .memory = evaluator_options(lesion).memory};
-}
-
-/// For kinds mean and resample: other images of the same list, whose partners are drawn once per net and task.
-[[nodiscard]] inline LesionReference<float> lesion_reference(const LesionedNet& lesioned, const NetTask& task) {
-  return {.rng = Rng(lesioned.net.seed).stream("resampled partners").stream(task.task)};
-}
 
 /// Whether a ranking has as many units as the study asks for.
 [[nodiscard]] inline bool is_complete(const Ranking& ranking, const LesionConfig& lesion) {
@@ -57,61 +31,6 @@ namespace detail {
   return ranked > 0 && (ranked == ranking.layer_units ||
                         !selection_schedule(ranking.layer_units, lesion.fraction, lesion.group).goes_on(ranked));
 }
-
-/// The images of a ranking, for a race in random order.
-[[nodiscard]] inline std::vector<Index> ordered_ranking_images(const LesionedNet& lesioned, const NetTask& task) {
-  std::vector<Index> items = ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed);
-  if (!lesioned.lesion().racing) return items;
-  std::vector<Index> labels;
-  for (const Index item : items) labels.push_back(lesioned.pack.label(item));
-  std::vector<Index> ordered;
-  for (const Index place : race_order(labels, Rng(lesioned.net.seed).stream("ranking images " + task.task)))
-    ordered.push_back(items[static_cast<std::size_t>(place)]);
-  return ordered;
-}
-
-/// Goes on with a ranking as the study asks. A race is run again from its beginning, because iterations use what
-/// earlier ones saw: the answers of `lesions` are in their journal. Tells `progress` of all iterations that it runs.
-[[nodiscard]] inline Ranking rank_as_asked(AddedLesions<float>& lesions, const StudyNet& net,
-                                           const RankingProgress& progress, Ranking so_far) {
-  const LesionConfig& lesion = net.settings->lesion;
-  const RankingOptions options{.fraction = lesion.fraction, .group = lesion.group};
-  if (!lesion.racing) return rank_units(lesions, options, progress, std::move(so_far));
-  const RacingOptions racing{
-      .delta = lesion.delta, .epsilon = lesion.epsilon, .audit = lesion.race_audit, .seed = net.seed};
-  return rank_units_by_racing<float>(lesions, options, racing, progress);
-}
-
-/// The lesions that one ranking asks for, on this process.
-class RankedLesions {
- public:
-  RankedLesions(const LesionedNet& lesioned, const NetTask& task, const std::string& layer)
-      : items_(ordered_ranking_images(lesioned, task)),
-        images_(task_input(lesioned.net.settings->net, lesioned.pack, task, items_)),
-        lesions_(lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
-                 task_head(lesioned.network, task), images_, incremental_options(lesioned.lesion()),
-                 lesion_reference(lesioned, task)) {
-    const LesionConfig& lesion = lesioned.lesion();
-    identity_ =
-        text("layer ", layer, " of ", lesioned.net.title(), " with weights ", weights_checksum(lesioned.network),
-             ", task ", task.task, ", images ",
-             mix(checksum_of(std::as_bytes(std::span(items_))), checksum_of(std::as_bytes(std::span(images_.labels)))),
-             ", lesions of kind ", lesion.kind, " ", lesion.scale);
-  }
-
-  [[nodiscard]] IncrementalLesions<float>& lesions() noexcept { return lesions_; }
-  [[nodiscard]] const std::vector<Index>& items() const noexcept { return items_; }
-  [[nodiscard]] const LabelledImages<float>& images() const noexcept { return images_; }
-
-  /// What the outcomes depend on, the same on every process that can take part.
-  [[nodiscard]] const std::string& identity() const noexcept { return identity_; }
-
- private:
-  std::vector<Index> items_;
-  LabelledImages<float> images_;
-  IncrementalLesions<float> lesions_;
-  std::string identity_;
-};
 
 /// The same lesions by their definition, for audits.
 [[nodiscard]] inline DirectLesion<float> direct_lesions(const LesionedNet& lesioned, const NetTask& task,
