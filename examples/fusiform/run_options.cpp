@@ -19,6 +19,11 @@ void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
                   "MiB that lesions may keep, instead of the study's memory_mib. Results do not depend on it")
       ->check(CLI::PositiveNumber);
   command.add_flag("--racing,!--exact", racing, "Rank by racing, or exactly, instead of as the study says");
+  command
+      .add_option("--audit", audit,
+                  "Share of the rankings' losses to compute again by the definition, instead of the study's audit. "
+                  "Results do not depend on it")
+      ->check(CLI::Range(0.0, 1.0));
   command.add_flag("--quiet", quiet, "No progress on standard error");
   if (last >= fusiform::StudyStage::lesion) command.add_flag("--json", json, "Print the summary on standard output");
   command.add_flag("--skip-damaged", skip_damaged, "Leave damaged images out instead of stopping");
@@ -33,6 +38,7 @@ void override_lesions(const RunOptions& options, fusiform::StudyConfig& config) 
   const auto change = [&](fusiform::LesionConfig& lesion) {
     if (options.memory_mib > 0) lesion.memory_mib = options.memory_mib;
     if (options.racing) lesion.racing = *options.racing;
+    if (options.audit) lesion.audit = *options.audit;
   };
   change(config.lesion);
   for (fusiform::VariantConfig& variant : config.variants) change(variant.lesion);

@@ -14,6 +14,7 @@ struct RunOptions {
   std::string out;
   int threads = 0;
   std::optional<bool> racing;
+  std::optional<double> audit;     ///< instead of the study's
   fusiform::Index memory_mib = 0;  ///< 0: as the study says
   bool quiet = false;
   bool json = false;

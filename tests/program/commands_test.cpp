@@ -33,6 +33,7 @@ TEST_CASE("help and version succeed, wrong usage exits with 2") {
       {"study"},
       {"study", "a.toml", "--sed", "1"},
       {"study", "a.toml", "--threads", "-1"},
+      {"rank", "a.toml", "--audit", "1.5"},
       {"train", "a.toml", "--json"},
       {"pack", "a"},
       {"pack", "a", "--out", "b", "--resize", "0"},

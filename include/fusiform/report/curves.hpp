@@ -227,7 +227,7 @@ inline void check_curve(const Curve& curve) {
     if (panel.y_high) y.high = *panel.y_high;
     gnuplot::Range x;
     for (const Curve& curve : panel.curves)
-      for (const double value : curve.x) x.include(value);
+      for (const double value : curve.x) x.include(value + curve.dodge);
     if (!panel.x_names.empty()) {
       x = {.low = -0.4, .high = static_cast<double>(panel.x_names.size()) - 0.6};
     } else if (!(x.low < x.high)) {
