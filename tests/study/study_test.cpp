@@ -7,6 +7,7 @@
 #include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/io/csv.hpp>
 #include <fusiform/io/safetensors.hpp>
+#include <fusiform/nets/build_network.hpp>
 #include <fusiform/nets/checkpoint.hpp>
 #include <fusiform/report/table.hpp>
 #include <fusiform/study/outcome_store.hpp>
