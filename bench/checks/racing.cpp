@@ -122,7 +122,7 @@ class NoisyLesions final : public AddedLesions<float> {
 };
 
 struct Row {
-  const char* name;
+  const char* name = "";
   Noise noise;
   RacingOptions options;
 };

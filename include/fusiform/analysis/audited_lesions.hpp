@@ -53,7 +53,7 @@ class AuditedLesions final : public AddedLesions<T> {
  public:
   /// Throws ConfigError for a share out of 0..1 or a negative limit.
   AuditedLesions(AddedLesions<T>& audited, DirectLesion<T>& direct, LesionManner manner, AuditOptions options = {})
-      : audited_(audited), direct_(direct), manner_(manner), options_(std::move(options)) {
+      : audited_(audited), direct_(direct), manner_(manner), options_(options) {
     require_setting(options_.share >= 0 && options_.share <= 1, "audit", "a share from 0 to 1", options_.share);
     require_setting(options_.limit >= 0, "audit", "a limit of at least 0 pairs", options_.limit);
   }

@@ -17,9 +17,9 @@ namespace fusiform {
 /// A layer that adds up the channels of a member of the region, with the ReLU behind it if that reads nothing else.
 template <Scalar T>
 struct BaseTerm {
-  NodeId node;         ///< the layer
-  NodeId result;       ///< the ReLU behind it, or the layer itself
-  std::size_t change;  ///< of its input, in LesionBase::changes()
+  NodeId node = 0;         ///< the layer
+  NodeId result = 0;       ///< the ReLU behind it, or the layer itself
+  std::size_t change = 0;  ///< of its input, in LesionBase::changes()
   ChannelTerms<T, Cpu> terms;
   Tensor<T, Cpu> values{};  ///< the layer's own, under the base lesion
 };
@@ -27,7 +27,7 @@ struct BaseTerm {
 /// What the lesion of every single channel changes of a member of the region.
 template <Scalar T>
 struct ChannelChange {
-  NodeId node;
+  NodeId node = 0;
   Shape plane;              ///< (H, W) of one channel of one image
   Tensor<T, Cpu> planes{};  ///< (images, channels, H, W): lesioned minus base
 };
@@ -35,7 +35,7 @@ struct ChannelChange {
 /// A member that is needed whole.
 template <Scalar T>
 struct BaseExit {
-  NodeId node;
+  NodeId node = 0;
   Tensor<T, Cpu> values{};    ///< under the base lesion
   Tensor<T, Cpu> lesioned{};  ///< every channel's own lesion at once: channels do not touch each other here
 };

@@ -169,7 +169,7 @@ struct StudyConfig : NetSettings {
 inline void add_snapshots(StudyConfig& config) {
   for (const Index epochs : config.train.snapshots) {
     VariantConfig variant;
-    static_cast<NetSettings&>(variant) = config;
+    static_cast<NetSettings&>(variant) = static_cast<const NetSettings&>(config);
     variant.name = snapshot_name(epochs);
     variant.train.epochs = epochs;
     variant.train.snapshots.clear();
