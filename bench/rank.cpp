@@ -70,7 +70,8 @@ Measurement measure(const RankedNet& net, const std::string& layer, const std::v
   std::vector<Measure> measures;
   const auto add = [&](const std::string& name, Measure once_measured, double factor) {
     names.push_back(name);
-    measures.push_back([once_measured = std::move(once_measured), factor] { return scaled(once_measured(), factor); });
+    measures.emplace_back(
+        [once_measured = std::move(once_measured), factor] { return scaled(once_measured(), factor); });
   };
   for (const std::string& name : selected) {
     if (name == "authors") add(name, once([run] { run->authors(); }), per_whole_image);
