@@ -8,43 +8,26 @@
 
 #include <algorithm>
 #include <benchmark/benchmark.h>
-#include <cstdlib>
 #include <filesystem>
 #include <list>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "rank/net.hpp"
-#include "support/child_process.hpp"
 #include "support/group.hpp"
 #include "support/options.hpp"
+#include "support/pytorch.hpp"
 
 namespace {
 
 using namespace fusiform;
 using namespace fusiform::bench;
 
-/// bench/rank_torch.py, run by the interpreter that the environment variable PYTHON names, answers with seconds on the
-/// clock and of processor time for one candidate.
-Measure pytorch_measure(const RankedNet& net, const std::string& layer) {
-  const char* const python = std::getenv("PYTHON");
-  const std::string script = std::filesystem::path(__FILE__).replace_filename("rank_torch.py");
-  const auto child = std::make_shared<ChildProcess>(
-      std::vector<std::string>{python != nullptr ? python : "python3", script, "--serve", std::string(net.name), layer,
-                               "--threads", std::to_string(thread_count())});
-  const auto ask = [child] {
-    const std::string answer = child->ask("candidate");
-    std::istringstream words(answer);
-    Duration duration;
-    if (!(words >> duration.seconds >> duration.processor_seconds))
-      throw Error(text("PyTorch's process: expected two numbers, got '", answer, "'"));
-    return duration;
-  };
-  ask();
-  return ask;
+Measure torch_measure(const RankedNet& net, const std::string& layer) {
+  return pytorch_measure(std::filesystem::path(__FILE__).replace_filename("rank_torch.py"),
+                         {"--serve", std::string(net.name), layer}, 1);
 }
 
 Duration scaled(const Duration& duration, double factor) {
@@ -75,7 +58,7 @@ Measurement measure(const RankedNet& net, const std::string& layer, const std::v
   };
   for (const std::string& name : selected) {
     if (name == "authors") add(name, once([run] { run->authors(); }), per_whole_image);
-    if (name == "pytorch") add(name, pytorch_measure(net, layer), per_whole_image);
+    if (name == "pytorch") add(name, torch_measure(net, layer), per_whole_image);
     if (name == "suffix") add(name, once([run] { run->suffix(); }), per_image);
     if (name != "incremental") continue;
     const Measure base = once([run] { run->incremental_base(); });

@@ -6,18 +6,16 @@
 
 #include <array>
 #include <benchmark/benchmark.h>
-#include <cstdlib>
 #include <filesystem>
 #include <list>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "support/child_process.hpp"
 #include "support/group.hpp"
 #include "support/options.hpp"
+#include "support/pytorch.hpp"
 #include "train_step/net.hpp"
 
 namespace {
@@ -37,30 +35,15 @@ Measure fusiform_measure(const NetCase& net, Work work) {
   return repeated(once);
 }
 
-/// bench/train_step_torch.py, run by the interpreter that the environment variable PYTHON names, answers with seconds
-/// on the clock and of processor time.
-Measure pytorch_measure(const std::string& name) {
-  const char* const python = std::getenv("PYTHON");
-  const std::string script = std::filesystem::path(__FILE__).replace_filename("train_step_torch.py");
-  const auto child = std::make_shared<ChildProcess>(std::vector<std::string>{
-      python != nullptr ? python : "python3", script, "--serve", name, "--threads", std::to_string(thread_count())});
-  const auto ask = [child] {
-    const std::string answer = child->ask("step");
-    std::istringstream words(answer);
-    Duration duration;
-    if (!(words >> duration.seconds >> duration.processor_seconds))
-      throw Error(text("PyTorch's process: expected two numbers, got '", answer, "'"));
-    return duration;
-  };
-  for (int warm_up = 0; warm_up < 2; ++warm_up) ask();
-  return ask;
+Measure torch_measure(const std::string& name) {
+  return pytorch_measure(std::filesystem::path(__FILE__).replace_filename("train_step_torch.py"), {"--serve", name}, 2);
 }
 
 Measurement measure(const NetCase& net, Work work, const std::string& name, const std::vector<std::string>& selected,
                     const RoundSettings& settings) {
   std::vector<Measure> measures;
   for (const std::string& implementation : selected)
-    measures.push_back(implementation == "fusiform" ? fusiform_measure(net, work) : pytorch_measure(name));
+    measures.push_back(implementation == "fusiform" ? fusiform_measure(net, work) : torch_measure(name));
   const Rounds rounds = alternate(measures, settings);
   Measurement measurement;
   for (std::size_t i = 0; i < selected.size(); ++i) {

@@ -13,12 +13,6 @@ using namespace fusiform::test;
 using Catch::Matchers::Contains;
 using nlohmann::json;
 
-namespace {
-
-json summary_in(const std::string& folder) { return json::parse(read_file(folder + "/summary.json")); }
-
-}  // namespace
-
 TEST_CASE("units are attributed to tasks, and each shortcut is held against the lesions") {
   const ScratchFolder folder;
   StudyConfig config = tiny_study();

@@ -20,8 +20,6 @@ using nlohmann::json;
 
 namespace {
 
-json summary_in(const std::string& folder) { return json::parse(read_file(folder + "/summary.json")); }
-
 StudyConfig audited_study() {
   StudyConfig config = tiny_study();
   config.lesion.layers = {"conv2"};

@@ -27,8 +27,6 @@ StudyConfig decoding_study() {
   return config;
 }
 
-json summary_in(const std::string& folder) { return json::parse(read_file(folder + "/summary.json")); }
-
 const std::string& finished_study() {
   static const ScratchFolder folder;
   static const std::string path = [] {

@@ -18,8 +18,6 @@ using nlohmann::json;
 
 namespace {
 
-json summary_in(const std::string& folder) { return json::parse(read_file(folder + "/summary.json")); }
-
 StudyConfig pair_study() {
   StudyConfig config = tiny_study();
   config.lesion.layers = {"conv2"};

@@ -31,8 +31,6 @@ StudyConfig snapshot_study(std::vector<Index> snapshots = {}) {
   return config;
 }
 
-json summary_in(const std::string& folder) { return json::parse(read_file(folder + "/summary.json")); }
-
 std::string problem_of(const std::string& train, const std::string& variants = "") {
   const ScratchFolder folder;
   const std::string path = folder / "study.toml";

@@ -22,8 +22,6 @@ Json layer_with(const std::string& net, int seed, const Json& p) {
   return {{"net", net}, {"seed", seed}, {"segregation", {{"p", p}}}};
 }
 
-json summary_in(const std::string& folder) { return json::parse(read_file(folder + "/summary.json")); }
-
 }  // namespace
 
 TEST_CASE("p-values of the index are corrected for the layers of each net and seed") {

@@ -35,8 +35,6 @@ const std::string& finished_study() {
   return path;
 }
 
-json summary_in(const std::string& folder) { return json::parse(read_file(folder + "/summary.json")); }
-
 /// The stored outcomes of one layer, read without the library's reader of outcomes.
 struct StoredOutcomes {
   SafetensorsFile file;

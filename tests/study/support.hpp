@@ -2,6 +2,7 @@
 /// A study that takes a fraction of a second: 2 x 4 classes of rendered pictures at 16x16 pixels, two convolutions.
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include <fusiform/io/file.hpp>
@@ -38,6 +39,10 @@ namespace fusiform::test {
 inline void run_quietly(const StudyConfig& config, const std::string& folder, StudyStage last = StudyStage::report) {
   StudyContext study{config, StudyPaths(folder), ProgressLine(true)};
   own::run_study(study, last);
+}
+
+[[nodiscard]] inline nlohmann::json summary_in(const std::string& folder) {
+  return nlohmann::json::parse(read_file(folder + "/summary.json"));
 }
 
 /// The message of the error that `action` throws; "" if it throws none.

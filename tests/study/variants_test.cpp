@@ -23,8 +23,6 @@ VariantConfig variant_of(const StudyConfig& config, const std::string& name) {
   return variant;
 }
 
-json summary_in(const std::string& folder) { return json::parse(read_file(folder + "/summary.json")); }
-
 const json& net_named(const json& summary, const std::string& name) {
   for (const json& net : summary["nets"])
     if (net["net"] == name) return net;
