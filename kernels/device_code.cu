@@ -4,6 +4,18 @@
 #include "device_code.hpp"
 
 namespace fusiform::kernels {
+
+#if defined(FUSIFORM_EMULATE_CUDA)
+
+DeviceCode device_code() noexcept {
+  const int capability = cuda_emulation::config.compute_capability;
+  return capability == 90 ? DeviceCode::hopper : capability >= 80 ? DeviceCode::ampere : DeviceCode::any;
+}
+
+std::vector<std::string> describe_devices() { return {"an emulated GPU"}; }
+
+#else
+
 namespace {
 
 #if FUSIFORM_HAS_SM90A
@@ -48,5 +60,7 @@ std::vector<std::string> describe_devices() {
   for (int device = 0; device < count; ++device) lines.push_back(describe_device(device));
   return lines;
 }
+
+#endif
 
 }  // namespace fusiform::kernels

@@ -1,15 +1,15 @@
 #pragma once
-/// bf16: the upper half of a float. A storage type; sums are made in float.
+/// Between bf16 and float.
 
 #include <cstring>
+
+#include <fusiform/core/scalar.hpp>
 
 #include "target.cuh"
 
 namespace fusiform::arch {
 
-struct bf16 {
-  std::uint16_t bits;
-};
+using bf16 = bfloat16;
 
 __host__ __device__ inline float to_float(bf16 x) {
   const std::uint32_t bits = std::uint32_t(x.bits) << 16;

@@ -13,6 +13,21 @@ foreach(part cuda_emulation cuda)
   add_dependencies(cuda_programs test_${part})
 endforeach()
 
+# The compiled target fusiform::cuda as it is under the emulator: what tests of Tensor<float, Cuda> link without a GPU.
+file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
+foreach(source ${kernel_sources})
+  get_filename_component(name ${source} NAME_WE)
+  set(emulated ${CMAKE_CURRENT_BINARY_DIR}/emulated/${name}.cpp)
+  file(CONFIGURE OUTPUT ${emulated} CONTENT "#include \"kernels/${name}.cu\"\n")
+  list(APPEND emulated_sources ${emulated})
+endforeach()
+add_library(fusiform_cuda_emulated STATIC ${emulated_sources})
+target_include_directories(fusiform_cuda_emulated PUBLIC ${PROJECT_SOURCE_DIR})
+target_link_libraries(fusiform_cuda_emulated PUBLIC fusiform_own_options)
+target_compile_definitions(fusiform_cuda_emulated PUBLIC FUSIFORM_EMULATE_CUDA)
+target_compile_options(fusiform_cuda_emulated PUBLIC $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi -Wno-unknown-pragmas>
+                                              PRIVATE $<$<CONFIG:Debug>:-O2>)
+
 set(script ${CMAKE_CURRENT_LIST_DIR}/asm_only_in_arch.sh)
 add_test(NAME cuda_asm_only_in_arch COMMAND sh ${script} ${PROJECT_SOURCE_DIR}/kernels)
 add_test(NAME cuda_asm_only_in_arch_finds_violations

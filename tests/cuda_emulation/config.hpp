@@ -18,8 +18,9 @@ enum class Completion { eager, deferred };
 struct Config {
   Schedule schedule = Schedule::forward;
   Completion completion = Completion::deferred;
-  unsigned seed = 1;        ///< of Schedule::random
-  unsigned os_threads = 1;  ///< blocks are spread over them
+  unsigned seed = 1;            ///< of Schedule::random
+  unsigned os_threads = 1;      ///< blocks are spread over them
+  int compute_capability = 90;  ///< which kernels are chosen: 75, 80 or 90; all of them can run
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   std::size_t stack_bytes = 256 << 10;
 #else

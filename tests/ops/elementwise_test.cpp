@@ -1,4 +1,4 @@
-/// ReLU, add, copy, fill, dropout and the masking of channels.
+/// Add, copy, fill, dropout and the masking of channels.
 
 #include <cmath>
 #include <limits>
@@ -9,7 +9,6 @@
 #include <fusiform/ops/dropout.hpp>
 #include <fusiform/ops/fill.hpp>
 #include <fusiform/ops/mask_channels.hpp>
-#include <fusiform/ops/relu.hpp>
 
 #include "tests/conformance/cases.hpp"
 #include "tests/support/catch.hpp"
@@ -18,43 +17,6 @@
 
 using namespace fusiform;
 using namespace fusiform::test;
-
-TEMPLATE_TEST_CASE("relu keeps what is positive", "[ops][relu]", float, double) {
-  for (const Index count : element_counts()) {
-    CAPTURE(count);
-    const auto x = random_tensor<TestType>({count}, Rng(1)), dy = random_tensor<TestType>({count}, Rng(2));
-    Tensor<TestType, Cpu> y(x.shape()), dx(x.shape()), expected_y(x.shape()), expected_dx(x.shape());
-    relu_forward(x, y.view());
-    relu_backward(y, dy, dx.view());
-    for (Index i = 0; i < count; ++i)
-      if (x[i] > 0) {
-        expected_y[i] = x[i];
-        expected_dx[i] = dy[i];
-      }
-    CHECK(same_bits(y, expected_y));
-    CHECK(same_bits(dx, expected_dx));
-  }
-}
-
-TEST_CASE("relu at its corner, at NaN and at infinity", "[ops][relu]") {
-  constexpr float infinity = std::numeric_limits<float>::infinity();
-  const std::vector<float> values{0.F, std::numeric_limits<float>::quiet_NaN(), infinity, -infinity};
-  const Tensor<float, Cpu> x(Shape{4}, values);
-  Tensor<float, Cpu> y(Shape{4}), dx(Shape{4}), dy(Shape{4});
-  dy.fill(3);
-  relu_forward(x, y.view());
-  CHECK(y[0] == 0);
-  CHECK(std::isnan(y[1]));
-  CHECK(y[2] == infinity);
-  CHECK(y[3] == 0);
-  relu_backward(y, dy, dx.view());
-  CHECK(dx[0] == 0);
-  CHECK(dx[1] == 3);
-  CHECK(dx[2] == 3);
-  CHECK(dx[3] == 0);
-  Tensor<float, Cpu> other(Shape{2, 2});
-  CHECK_THROWS_AS(relu_forward(x, other.view()), ShapeError);
-}
 
 TEST_CASE("add sums from left to right", "[ops][add]") {
   for (const Index count : element_counts()) {

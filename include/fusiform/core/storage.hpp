@@ -25,10 +25,19 @@ inline void deallocate_bytes(Cpu, void* memory) noexcept {
 inline void copy_bytes(Cpu, void* to, const void* from, std::size_t bytes) noexcept {
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
+inline void zero_bytes(Cpu, void* memory, std::size_t bytes) noexcept {
+  if (bytes > 0) std::memset(memory, 0, bytes);
+}
 
+/// All of them are ordered with the operations of the calling thread's stream. Throw CudaError: no GPU, no memory left.
 [[nodiscard]] void* allocate_bytes(Cuda, std::size_t bytes);
 void deallocate_bytes(Cuda, void* memory) noexcept;
 void copy_bytes(Cuda, void* to, const void* from, std::size_t bytes);
+void zero_bytes(Cuda, void* memory, std::size_t bytes);
+/// From the host's memory, which may be changed as soon as the call returns.
+void copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes);
+/// To the host's memory, after all operations before.
+void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes);
 
 /// A block of `capacity()` uninitialised elements. Movable; copying is the tensor's business.
 template <class T, Device D>

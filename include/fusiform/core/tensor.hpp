@@ -18,8 +18,10 @@ class Tensor {
  public:
   Tensor() = default;
 
-  /// Elements are zero on the CPU; see `uninitialized` for the other case.
-  explicit Tensor(const Shape& shape) : Tensor(uninitialized(shape)) { fill(T{}); }
+  /// Elements are zero; see `uninitialized` for the other case.
+  explicit Tensor(const Shape& shape) : Tensor(uninitialized(shape)) {
+    zero_bytes(D{}, data(), static_cast<std::size_t>(size()) * sizeof(T));
+  }
 
   /// For outputs that an operation overwrites completely.
   [[nodiscard]] static Tensor uninitialized(const Shape& shape) {

@@ -46,7 +46,7 @@ void fill_on_cpu(Tensor<T, D>& tensor, const Fill& fill) {
   } else {
     Tensor<T, Cpu> values(tensor.shape());
     fill(values);
-    copy_bytes(D{}, tensor.data(), values.data(), static_cast<std::size_t>(values.size()) * sizeof(T));
+    copy_bytes_to(D{}, tensor.data(), values.data(), static_cast<std::size_t>(values.size()) * sizeof(T));
   }
 }
 

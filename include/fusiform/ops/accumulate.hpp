@@ -5,6 +5,11 @@
 
 namespace fusiform {
 
+namespace kernels {
+template <Scalar T>
+void accumulate(View<const T, Cuda> x, View<T, Cuda> y);
+}  // namespace kernels
+
 /// Throws ShapeError if the shapes differ.
 template <Scalar T, Device D>
 void accumulate(In<T, D> x, View<T, D> y) {

@@ -11,20 +11,21 @@ namespace fusiform {
 /// The statistics of one batch, one number per channel.
 template <class T, Device D>
 struct BatchStatistics {
-  View<T, D> mean;
-  View<T, D> inverse_deviation;  ///< 1 / sqrt(variance + eps), variance divided by the count
-  View<T, D> unbiased_variance;  ///< divided by the count - 1: what the running variance takes in
+  View<Master<T>, D> mean;
+  View<Master<T>, D> inverse_deviation;  ///< 1 / sqrt(variance + eps), variance divided by the count
+  View<Master<T>, D> unbiased_variance;  ///< divided by the count - 1: what the running variance takes in
 };
 
 namespace kernels {
 template <Scalar T>
-void batch_norm_statistics(View<const T, Cuda> x, double eps, View<T, Cuda> mean, View<T, Cuda> inverse_deviation,
-                           View<T, Cuda> unbiased_variance);
+void batch_norm_statistics(View<const T, Cuda> x, double eps, View<Master<T>, Cuda> mean,
+                           View<Master<T>, Cuda> inverse_deviation, View<Master<T>, Cuda> unbiased_variance);
 template <Scalar T>
 void inverse_deviation(View<const T, Cuda> variance, double eps, View<T, Cuda> result);
 template <Scalar T>
-void batch_norm_apply(View<const T, Cuda> x, View<const T, Cuda> mean, View<const T, Cuda> inverse_deviation,
-                      View<const T, Cuda> weight, View<const T, Cuda> bias, View<T, Cuda> y);
+void batch_norm_apply(View<const T, Cuda> x, View<const Master<T>, Cuda> mean,
+                      View<const Master<T>, Cuda> inverse_deviation, View<const Master<T>, Cuda> weight,
+                      View<const Master<T>, Cuda> bias, View<T, Cuda> y);
 template <Scalar T>
 void batch_norm_backward(const BatchNormGradients<T, Cuda>& arguments);
 template <Scalar T>
@@ -59,10 +60,10 @@ void inverse_deviation(In<T, D> variance, double eps, View<T, D> result) {
 /// What normalises one channel; each (C).
 template <class T, Device D>
 struct BatchNormScale {
-  View<const T, D> mean;
-  View<const T, D> inverse_deviation;
-  View<const T, D> weight;
-  View<const T, D> bias;
+  View<const Master<T>, D> mean;
+  View<const Master<T>, D> inverse_deviation;
+  View<const Master<T>, D> weight;
+  View<const Master<T>, D> bias;
 };
 
 /// y = (x - mean) * inverse_deviation * weight + bias, per channel. Throws ShapeError if the shapes do not fit.

@@ -12,7 +12,8 @@ namespace fusiform {
 /// How the channels of a layer's input enter its output: as a sum of one term for each, beside a bias.
 template <Scalar T, Device D>
 struct ChannelTerms {
-  View<const T, D> filters;  ///< (out, kernel_h, kernel_w, in) of a convolution, or (out, features) of a linear layer
+  View<const Master<T>, D>
+      filters;  ///< (out, kernel_h, kernel_w, in) of a convolution, or (out, features) of a linear layer
   Index stride = 1;
   Index padding = 0;
 
@@ -21,7 +22,7 @@ struct ChannelTerms {
   [[nodiscard]] ChannelTerms of_channels(Index channels) const {
     const Shape& shape = filters.shape();
     if (shape.rank() == 4) return *this;
-    return {View<const T, D>(filters.data(), Shape{shape[0], shape[1] / channels, 1, channels}), 1, 0};
+    return {View<const Master<T>, D>(filters.data(), Shape{shape[0], shape[1] / channels, 1, channels}), 1, 0};
   }
 };
 

@@ -9,12 +9,26 @@
 
 namespace fusiform {
 
+namespace kernels {
+template <Scalar T>
+void conv2d_forward(View<const T, Cuda> x, View<const Master<T>, Cuda> weight, View<const Master<T>, Cuda> bias,
+                    const Conv2dOptions& options, View<T, Cuda> y, FilterCache<T, Cuda>* cache);
+template <Scalar T>
+void conv2d_backward_input(View<const T, Cuda> dy, View<const Master<T>, Cuda> weight, const Conv2dOptions& options,
+                           View<T, Cuda> dx);
+template <Scalar T>
+void conv2d_backward_weight(View<const T, Cuda> x, View<const T, Cuda> dy, const Conv2dOptions& options,
+                            std::type_identity_t<View<Master<T>, Cuda>> dw);
+template <Scalar T>
+void conv2d_backward_bias(View<const T, Cuda> dy, std::type_identity_t<View<Master<T>, Cuda>> db);
+}  // namespace kernels
+
 /// y(n, i, j, o) = bias(o) + sum over (a, b, c) of x(n, i stride + a - padding, j stride + b - padding, c)
 /// weight(o, a, b, c). A bias with data() == nullptr is none. With `options.relu` the larger of that and 0.
 /// `cache` keeps transformed filters for the next call with the same weights; nullptr: nothing is kept.
 template <Scalar T, Device D>
-void conv2d_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, const Conv2dOptions& options, View<T, D> y,
-                    FilterCache<T, D>* cache = nullptr) {
+void conv2d_forward(In<T, D> x, In<Master<T>, D> weight, In<Master<T>, D> bias, const Conv2dOptions& options,
+                    View<T, D> y, FilterCache<T, D>* cache = nullptr) {
   require_equal("conv2d_forward", "output", conv2d_output_shape(x.shape(), weight.shape(), options), y.shape());
   if (bias.data() != nullptr) require_equal("conv2d_forward", "biases", weight.shape()[0], bias.size());
   kernels::conv2d_forward(x, weight, bias, options, y, cache);
@@ -22,7 +36,7 @@ void conv2d_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, const Conv2dOpti
 
 /// dx = d loss / d x for dy = d loss / d y.
 template <Scalar T, Device D>
-void conv2d_backward_input(In<T, D> dy, In<T, D> weight, const Conv2dOptions& options, View<T, D> dx) {
+void conv2d_backward_input(In<T, D> dy, In<Master<T>, D> weight, const Conv2dOptions& options, View<T, D> dx) {
   require_equal("conv2d_backward_input", "output gradient", conv2d_output_shape(dx.shape(), weight.shape(), options),
                 dy.shape());
   kernels::conv2d_backward_input(dy, weight, options, dx);
@@ -30,7 +44,8 @@ void conv2d_backward_input(In<T, D> dy, In<T, D> weight, const Conv2dOptions& op
 
 /// dw = d loss / d weight for dy = d loss / d y.
 template <Scalar T, Device D>
-void conv2d_backward_weight(In<T, D> x, In<T, D> dy, const Conv2dOptions& options, View<T, D> dw) {
+void conv2d_backward_weight(In<T, D> x, In<T, D> dy, const Conv2dOptions& options,
+                            std::type_identity_t<View<Master<T>, D>> dw) {
   require_equal("conv2d_backward_weight", "output gradient", conv2d_output_shape(x.shape(), dw.shape(), options),
                 dy.shape());
   kernels::conv2d_backward_weight(x, dy, options, dw);
@@ -38,7 +53,7 @@ void conv2d_backward_weight(In<T, D> x, In<T, D> dy, const Conv2dOptions& option
 
 /// db(o) = sum over (n, i, j) of dy(n, i, j, o). Throws ShapeError if db does not have one element per channel.
 template <Scalar T, Device D>
-void conv2d_backward_bias(In<T, D> dy, View<T, D> db) {
+void conv2d_backward_bias(In<T, D> dy, std::type_identity_t<View<Master<T>, D>> db) {
   require_equal("conv2d_backward_bias", "bias gradient", Shape{dy.shape().channels()}, db.shape());
   kernels::conv2d_backward_bias(dy, db);
 }

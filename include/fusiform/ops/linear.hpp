@@ -8,6 +8,19 @@
 
 namespace fusiform {
 
+namespace kernels {
+template <Scalar T>
+void linear_forward(View<const T, Cuda> x, View<const Master<T>, Cuda> weight, View<const Master<T>, Cuda> bias,
+                    View<T, Cuda> y, const LinearOptions& options);
+template <Scalar T>
+void linear_backward_input(View<const T, Cuda> dy, View<const Master<T>, Cuda> weight, View<T, Cuda> dx);
+template <Scalar T>
+void linear_backward_weight(View<const T, Cuda> x, View<const T, Cuda> dy,
+                            std::type_identity_t<View<Master<T>, Cuda>> dw);
+template <Scalar T>
+void linear_backward_bias(View<const T, Cuda> dy, std::type_identity_t<View<Master<T>, Cuda>> db);
+}  // namespace kernels
+
 /// (N, in) and (out, in) -> (N, out). Throws ShapeError if `in` differs.
 [[nodiscard]] inline Shape linear_output_shape(const Shape& x, const Shape& weight) {
   require_equal("linear", "dimensions of the input (N, in)", 2, x.rank());
@@ -19,7 +32,8 @@ namespace fusiform {
 /// A bias with data() == nullptr is none. With `options.relu` y is the larger of that and 0.
 /// The bits of an image's y do not depend on the batch that it is in.
 template <Scalar T, Device D>
-void linear_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, View<T, D> y, const LinearOptions& options = {}) {
+void linear_forward(In<T, D> x, In<Master<T>, D> weight, In<Master<T>, D> bias, View<T, D> y,
+                    const LinearOptions& options = {}) {
   require_equal("linear_forward", "output", linear_output_shape(x.shape(), weight.shape()), y.shape());
   if (bias.data() != nullptr) require_equal("linear_forward", "biases", weight.shape()[0], bias.size());
   kernels::linear_forward(x, weight, bias, y, options);
@@ -27,7 +41,7 @@ void linear_forward(In<T, D> x, In<T, D> weight, In<T, D> bias, View<T, D> y, co
 
 /// dx = dy w
 template <Scalar T, Device D>
-void linear_backward_input(In<T, D> dy, In<T, D> weight, View<T, D> dx) {
+void linear_backward_input(In<T, D> dy, In<Master<T>, D> weight, View<T, D> dx) {
   require_equal("linear_backward_input", "output gradient", linear_output_shape(dx.shape(), weight.shape()),
                 dy.shape());
   kernels::linear_backward_input(dy, weight, dx);
@@ -35,14 +49,14 @@ void linear_backward_input(In<T, D> dy, In<T, D> weight, View<T, D> dx) {
 
 /// dw = dy^T x
 template <Scalar T, Device D>
-void linear_backward_weight(In<T, D> x, In<T, D> dy, View<T, D> dw) {
+void linear_backward_weight(In<T, D> x, In<T, D> dy, std::type_identity_t<View<Master<T>, D>> dw) {
   require_equal("linear_backward_weight", "output gradient", linear_output_shape(x.shape(), dw.shape()), dy.shape());
   kernels::linear_backward_weight(x, dy, dw);
 }
 
 /// db(o) = sum over n of dy(n, o)
 template <Scalar T, Device D>
-void linear_backward_bias(In<T, D> dy, View<T, D> db) {
+void linear_backward_bias(In<T, D> dy, std::type_identity_t<View<Master<T>, D>> db) {
   require_equal("linear_backward_bias", "bias gradient", Shape{dy.shape().channels()}, db.shape());
   kernels::linear_backward_bias(dy, db);
 }

@@ -1,0 +1,15 @@
+#include <fusiform/ops/fill.hpp>
+
+#include "fill.cuh"
+
+namespace fusiform::kernels {
+
+template <Scalar T>
+void fill(T value, View<T, Cuda> y) {
+  launch(fill_kernel<T>, over_elements(y.size(), text("fill ", y.shape())), value, y.size(), y.data());
+}
+
+template void fill(float, View<float, Cuda>);
+template void fill(bfloat16, View<bfloat16, Cuda>);
+
+}  // namespace fusiform::kernels

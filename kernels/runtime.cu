@@ -1,0 +1,141 @@
+/// Memory, streams and copies, on the device and under the emulator.
+
+#include <fusiform/core/cuda.hpp>
+#include <fusiform/core/storage.hpp>
+
+#include "runtime.cuh"
+
+#if defined(FUSIFORM_EMULATE_CUDA)
+#include <cstdlib>
+#include <cstring>
+#else
+#include <mutex>
+#endif
+
+namespace fusiform {
+namespace kernels {
+
+DeviceCode usable_device_code() {
+  // A GPU stays what it is; under the emulator tests go through the kinds.
+#if defined(FUSIFORM_EMULATE_CUDA)
+  return device_code();
+#else
+  static const DeviceCode code = device_code();
+  if (code == DeviceCode::none) throw ConfigError("cuda: expected a usable GPU, found " + describe_devices().front());
+  return code;
+#endif
+}
+
+#if defined(FUSIFORM_EMULATE_CUDA)
+
+CudaStream current_stream() noexcept { return nullptr; }
+StreamScope::StreamScope(CudaStream stream) noexcept : before_(stream) {}
+StreamScope::~StreamScope() = default;
+
+/// Few, so that kernels whose blocks stride over their work are seen to do so.
+int multiprocessor_count() { return 3; }
+
+#else
+
+namespace {
+thread_local CudaStream stream_of_thread = cudaStreamPerThread;
+
+/// The current GPU's pool keeps what is freed for the next allocation: giving it back to the driver takes long.
+void keep_freed_memory() {
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "device");
+  cudaMemPool_t pool{};
+  check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "memory pool");
+  std::uint64_t threshold = UINT64_MAX;
+  check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold), "memory pool");
+}
+}  // namespace
+
+CudaStream current_stream() noexcept { return stream_of_thread; }
+StreamScope::StreamScope(CudaStream stream) noexcept : before_(stream_of_thread) { stream_of_thread = stream; }
+StreamScope::~StreamScope() { stream_of_thread = before_; }
+
+int multiprocessor_count() {
+  static const int count = [] {
+    int device = 0;
+    int found = 0;
+    check_cuda(cudaGetDevice(&device), "device");
+    check_cuda(cudaDeviceGetAttribute(&found, cudaDevAttrMultiProcessorCount, device), "device");
+    return found;
+  }();
+  return count;
+}
+
+#endif
+
+}  // namespace kernels
+
+#if defined(FUSIFORM_EMULATE_CUDA)
+
+namespace {
+constexpr std::size_t alignment = 256;  // as the device's allocator
+}
+
+void* allocate_bytes(Cuda, std::size_t bytes) {
+  const std::size_t size = (bytes + alignment - 1) / alignment * alignment;
+  void* memory = std::aligned_alloc(alignment, size);
+  if (memory == nullptr) throw std::bad_alloc();
+  std::memset(memory, 0xFF, size);  // NaN
+  return memory;
+}
+void deallocate_bytes(Cuda, void* memory) noexcept { std::free(memory); }
+void copy_bytes(Cuda, void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+void zero_bytes(Cuda, void* memory, std::size_t bytes) {
+  if (bytes > 0) std::memset(memory, 0, bytes);
+}
+void copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
+void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
+void synchronize(Cuda) {}
+
+#else
+
+void* allocate_bytes(Cuda, std::size_t bytes) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    (void)kernels::usable_device_code();
+    kernels::keep_freed_memory();
+  });
+  void* memory = nullptr;
+  const cudaError_t code = cudaMallocAsync(&memory, bytes, kernels::current_stream());
+  if (code != cudaSuccess) {
+    (void)cudaGetLastError();  // leaves no error for the next call
+    check_cuda(code, text("cuda: ", bytes, " bytes of device memory"));
+  }
+  return memory;
+}
+void deallocate_bytes(Cuda, void* memory) noexcept { (void)cudaFreeAsync(memory, kernels::current_stream()); }
+void copy_bytes(Cuda, void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0)
+    check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, kernels::current_stream()), "cuda: copy");
+}
+void zero_bytes(Cuda, void* memory, std::size_t bytes) {
+  if (bytes > 0) check_cuda(cudaMemsetAsync(memory, 0, bytes, kernels::current_stream()), "cuda: zeros");
+}
+void copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) {
+  if (bytes == 0) return;
+  check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, kernels::current_stream()),
+             "cuda: copy to the device");
+  // Pageable memory has been read by now, pinned memory perhaps not.
+  check_cuda(cudaStreamSynchronize(kernels::current_stream()), "cuda: copy to the device");
+}
+void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0)
+    check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, kernels::current_stream()),
+               "cuda: copy to the host");
+  synchronize(Cuda{});
+}
+void synchronize(Cuda) { check_cuda(cudaStreamSynchronize(kernels::current_stream()), "cuda: an operation before"); }
+
+#endif
+
+std::vector<std::string> describe_devices(Cuda) { return kernels::describe_devices(); }
+void require_device(Cuda) { (void)kernels::usable_device_code(); }
+
+}  // namespace fusiform
