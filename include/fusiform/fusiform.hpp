@@ -70,11 +70,13 @@
 #include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/analysis/unit_table.hpp>
 #include <fusiform/core/communicator.hpp>
+#include <fusiform/core/cuda.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
 #include <fusiform/core/message.hpp>
 #include <fusiform/core/nearest_names.hpp>
 #include <fusiform/core/parallel.hpp>
+#include <fusiform/core/pinned_tensor.hpp>
 #include <fusiform/core/random.hpp>
 #include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scalar.hpp>
@@ -85,7 +87,9 @@
 #include <fusiform/core/storage.hpp>
 #include <fusiform/core/tensor.hpp>
 #include <fusiform/core/together.hpp>
+#include <fusiform/core/transfer.hpp>
 #include <fusiform/core/view.hpp>
+#include <fusiform/data/batch_source.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/cifar.hpp>
 #include <fusiform/data/dataset.hpp>
@@ -179,7 +183,9 @@
 #include <fusiform/ops/softmax_cross_entropy.hpp>
 #include <fusiform/ops/update_settings.hpp>
 #include <fusiform/train/adam.hpp>
+#include <fusiform/train/batch_loss.hpp>
 #include <fusiform/train/checkpointing.hpp>
+#include <fusiform/train/image_input.hpp>
 #include <fusiform/train/optimizer.hpp>
 #include <fusiform/train/optimizer_state.hpp>
 #include <fusiform/train/outcomes.hpp>
@@ -187,4 +193,5 @@
 #include <fusiform/train/sgd.hpp>
 #include <fusiform/train/step_exchange.hpp>
 #include <fusiform/train/trainer.hpp>
+#include <fusiform/train/uploaded_batches.hpp>
 #include <fusiform/version.hpp>
