@@ -175,7 +175,9 @@ CudaEvent::CudaEvent() {
   check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cuda: event");
   event_ = event;
 }
-CudaEvent::~CudaEvent() { (void)cudaEventDestroy(static_cast<cudaEvent_t>(event_)); }
+CudaEvent::~CudaEvent() {
+  if (event_ != nullptr) (void)cudaEventDestroy(static_cast<cudaEvent_t>(event_));
+}
 void CudaEvent::record() {
   check_cuda(cudaEventRecord(static_cast<cudaEvent_t>(event_), kernels::current_stream()), "cuda: event");
 }

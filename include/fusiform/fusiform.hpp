@@ -64,6 +64,7 @@
 #include <fusiform/analysis/sparse_projection.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/analysis/subgroups.hpp>
+#include <fusiform/analysis/suffix_lesions.hpp>
 #include <fusiform/analysis/task_variance.hpp>
 #include <fusiform/analysis/unit_effects.hpp>
 #include <fusiform/analysis/unit_means.hpp>
@@ -141,6 +142,7 @@
 #include <fusiform/nets/build_network.hpp>
 #include <fusiform/nets/channel_region.hpp>
 #include <fusiform/nets/checkpoint.hpp>
+#include <fusiform/nets/copied_network.hpp>
 #include <fusiform/nets/description.hpp>
 #include <fusiform/nets/freeze.hpp>
 #include <fusiform/nets/layer_factory.hpp>

@@ -1,6 +1,7 @@
 #pragma once
 /// Tensors of the CPU that a GPU copies to and from while the CPU goes on. For programs that link fusiform::cuda.
 
+#include <algorithm>
 #include <memory>
 
 #include <fusiform/core/cuda.hpp>
@@ -14,10 +15,10 @@ class PinnedTensor {
  public:
   /// Elements are undefined afterwards. Nothing may be on its way to or from the memory.
   void resize(const Shape& shape) {
-    if (shape.size() > capacity_) {
+    if (memory_ == nullptr || shape.size() > capacity_) {
       memory_.reset();  // frees the old block before the new one is taken
-      capacity_ = 0;
-      memory_.reset(static_cast<T*>(allocate_pinned_bytes(Cuda{}, static_cast<std::size_t>(shape.size()) * sizeof(T))));
+      memory_.reset(static_cast<T*>(
+          allocate_pinned_bytes(Cuda{}, static_cast<std::size_t>(std::max<Index>(1, shape.size())) * sizeof(T))));
       capacity_ = shape.size();
     }
     shape_ = shape;

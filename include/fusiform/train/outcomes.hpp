@@ -82,6 +82,12 @@ class OutcomeRecorder {
     }
   }
 
+  /// To be called before the first batch if an error may have ended an earlier series: its outcomes are no longer
+  /// there.
+  void start() {
+    for (Pending& pending : pending_) pending.outcomes = nullptr;
+  }
+
   /// To be called before the outcomes are used.
   void finish() {
     if constexpr (!std::same_as<D, Cpu>) {
