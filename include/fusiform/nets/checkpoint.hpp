@@ -25,9 +25,10 @@ template <Scalar T>
 struct TrainingState {
   Index epoch = 0;  ///< finished epochs
   std::uint64_t seed = 0;
-  std::map<std::string, std::string> notes;       ///< free: class table, configuration, best loss, ...
-  std::map<std::string, Rng> generators;          ///< random streams where they stand
-  std::map<std::string, Tensor<T, Cpu>> tensors;  ///< "optimizer.0.momentum.fc.weight"; stored in our layout
+  std::map<std::string, std::string> notes;  ///< free: class table, configuration, best loss, ...
+  std::map<std::string, Rng> generators;     ///< random streams where they stand
+  /// "optimizer.0.momentum.fc.weight"; stored in our layout.
+  std::map<std::string, Tensor<Master<T>, Cpu>> tensors;
 };
 
 /// Tensors of this name belong to the training state, not to the net.
@@ -222,8 +223,8 @@ template <Scalar T>
     if (sizes.size() > Shape::max_rank)
       throw FileError(path, text("tensor '", name, "': expected at most 4 dimensions, found ", sizes.size()));
     for (std::size_t axis = sizes.size(); axis > 0; --axis) shape = shape.batched(sizes[axis - 1]);
-    const std::vector<T> elements = file.template read<T>(name);
-    state.tensors.emplace(name, Tensor<T, Cpu>(shape, std::span<const T>(elements)));
+    const std::vector<Master<T>> elements = file.template read<Master<T>>(name);
+    state.tensors.emplace(name, Tensor<Master<T>, Cpu>(shape, std::span<const Master<T>>(elements)));
   }
   return state;
 }
