@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -47,19 +46,14 @@ struct Audit {
   }
 };
 
-/// Answers what `audited` answers. `direct`, a DirectLesion on any device, must be of the same site, head, images and
-/// reference; both must outlive this object.
+/// Answers what `audited` answers. `direct` must be of the same site, head, images and reference; both must outlive
+/// this object.
 template <Scalar T>
 class AuditedLesions final : public AddedLesions<T> {
  public:
   /// Throws ConfigError for a share out of 0..1 or a negative limit.
-  template <class Direct>
-  AuditedLesions(AddedLesions<T>& audited, Direct& direct, LesionManner manner, AuditOptions options = {})
-      : audited_(audited),
-        direct_(
-            [&direct](const Lesion& lesion, std::span<const Index> chosen) { return direct.evaluate(lesion, chosen); }),
-        manner_(manner),
-        options_(options) {
+  AuditedLesions(AddedLesions<T>& audited, DefinedLesions<T>& direct, LesionManner manner, AuditOptions options = {})
+      : audited_(audited), direct_(direct), manner_(manner), options_(options) {
     require_setting(options_.share >= 0 && options_.share <= 1, "audit", "a share from 0 to 1", options_.share);
     require_setting(options_.limit >= 0, "audit", "a limit of at least 0 pairs", options_.limit);
   }
@@ -111,7 +105,7 @@ class AuditedLesions final : public AddedLesions<T> {
     const ImageRange all{0, static_cast<Index>(chosen.size())};
     for (Index part = 0; part < all.parts(at_a_time); ++part) {
       const std::span<const Index> some = part_of(chosen, all.part(part, at_a_time));
-      add(lesion, some, direct_(lesion, some), images, outcomes);
+      add(lesion, some, direct_.evaluate(lesion, some), images, outcomes);
     }
   }
 
@@ -131,7 +125,7 @@ class AuditedLesions final : public AddedLesions<T> {
   }
 
   AddedLesions<T>& audited_;
-  std::function<Outcomes<T>(const Lesion&, std::span<const Index>)> direct_;
+  DefinedLesions<T>& direct_;
   LesionManner manner_;
   AuditOptions options_;
   Audit audit_;

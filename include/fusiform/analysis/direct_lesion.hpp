@@ -15,18 +15,30 @@
 
 namespace fusiform {
 
-/// The network and all images must outlive this object.
+/// Whoever computes lesions by the definition, of one layer, head and list of images.
+template <Scalar T>
+class DefinedLesions {
+ public:
+  DefinedLesions() = default;
+  DefinedLesions(const DefinedLesions&) = delete;
+  DefinedLesions& operator=(const DefinedLesions&) = delete;
+  virtual ~DefinedLesions() = default;
+
+  /// Outcomes for some images of the list, in the order of `chosen`.
+  [[nodiscard]] virtual Outcomes<T> evaluate(const Lesion& lesion, std::span<const Index> chosen) = 0;
+};
+
+/// On the device of the network, which must outlive this object, as must all images.
 template <Scalar T, Device D = Cpu>
-class DirectLesion {
+class DirectLesion final : public DefinedLesions<Master<T>> {
  public:
   /// `reference` is for lesions of kinds mean and resample.
   DirectLesion(const Network<T, D>& network, const LesionSite& site, NodeId head,
                const LabelledImages<Master<T>>& images, LesionReference<Master<T>> reference = {})
       : network_(network), site_(site), head_(head), images_(images), reference_(std::move(reference)) {}
 
-  /// Outcomes for some images of the list, in the order of `chosen`. Throws as lesioned_channels, mean_value and
-  /// resample_partners.
-  [[nodiscard]] Outcomes<Master<T>> evaluate(const Lesion& lesion, std::span<const Index> chosen) {
+  /// Throws as lesioned_channels, mean_value and resample_partners.
+  [[nodiscard]] Outcomes<Master<T>> evaluate(const Lesion& lesion, std::span<const Index> chosen) override {
     const std::vector<Index> channels = lesioned_channels(site_, lesion);
     const auto count = static_cast<Index>(chosen.size());
     Outcomes<Master<T>> outcomes(count);
