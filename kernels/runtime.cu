@@ -83,16 +83,30 @@ void* allocate_bytes(Cuda, std::size_t bytes) {
   std::memset(memory, 0xFF, size);  // NaN
   return memory;
 }
-void deallocate_bytes(Cuda, void* memory) noexcept { std::free(memory); }
+void deallocate_bytes(Cuda, void* memory) noexcept {
+  if (cuda_emulation::recording != nullptr)
+    cuda_emulation::recording->memory.push_back(memory);
+  else
+    std::free(memory);
+}
 void copy_bytes(Cuda, void* to, const void* from, std::size_t bytes) {
-  if (bytes > 0) std::memcpy(to, from, bytes);
+  if (bytes > 0) cuda_emulation::start([=] { std::memcpy(to, from, bytes); });
 }
 void zero_bytes(Cuda, void* memory, std::size_t bytes) {
-  if (bytes > 0) std::memset(memory, 0, bytes);
+  if (bytes > 0) cuda_emulation::start([=] { std::memset(memory, 0, bytes); });
 }
-void copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
-void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
-void synchronize(Cuda) {}
+void synchronize(Cuda) {
+  if (cuda_emulation::recording != nullptr)
+    throw cuda_emulation::EmulationError("cuda: expected no waiting and no copies to or from the host in a recording");
+}
+void copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) {
+  synchronize(Cuda{});
+  copy_bytes(Cuda{}, to, from, bytes);
+}
+void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) {
+  synchronize(Cuda{});
+  copy_bytes(Cuda{}, to, from, bytes);
+}
 
 void* allocate_pinned_bytes(Cuda, std::size_t bytes) { return allocate_bytes(Cuda{}, bytes); }
 void deallocate_pinned_bytes(Cuda, void* memory) noexcept { std::free(memory); }

@@ -72,8 +72,10 @@
 #include <fusiform/analysis/unit_table.hpp>
 #include <fusiform/core/communicator.hpp>
 #include <fusiform/core/cuda.hpp>
+#include <fusiform/core/cuda_graph.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
+#include <fusiform/core/kernel_times.hpp>
 #include <fusiform/core/message.hpp>
 #include <fusiform/core/nearest_names.hpp>
 #include <fusiform/core/parallel.hpp>
