@@ -11,7 +11,7 @@ programs=build/gpu
 build() {
   mkdir -p "$programs"
   # Spills, local memory and serialized wgmma are errors.
-  flags="-gencode=arch=compute_90a,code=sm_90a -std=c++20 -O3 -I. -Iinclude -Werror all-warnings \
+  flags="-gencode=arch=compute_90a,code=sm_90a -std=c++20 --expt-relaxed-constexpr -O3 -I. -Iinclude -Werror all-warnings \
     -Xptxas -warn-spills,-warn-lmem-usage,-Werror --threads 1"
   for source in tests/cuda/conv2d_hopper_device.cu bench/gpu/conv2d_gpu.cu; do
     program=$programs/$(basename "$source" .cu)
