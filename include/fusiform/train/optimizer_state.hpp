@@ -16,7 +16,7 @@ namespace fusiform {
 
 /// Adds an optimiser's tensors and its count of steps to what a checkpoint stores. `number` tells several apart.
 template <Scalar T, Device D>
-void store_optimizer(TrainingState<T>& state, int number, Optimizer<T, D>& optimizer) {
+void store_optimizer(TrainingState<Master<T>>& state, int number, Optimizer<T, D>& optimizer) {
   const std::string prefix = text("optimizer.", number, ".");
   state.notes[prefix + "kind"] = optimizer.kind();
   state.notes[prefix + "steps"] = format_number(optimizer.steps());
@@ -26,7 +26,7 @@ void store_optimizer(TrainingState<T>& state, int number, Optimizer<T, D>& optim
 /// Gives a new optimiser of the same settings back what `store_optimizer` took, for the same parameters.
 /// Throws ConfigError or ShapeError if the checkpoint holds another optimiser or one of other parameters.
 template <Scalar T, Device D>
-void restore_optimizer(const TrainingState<T>& state, int number,
+void restore_optimizer(const TrainingState<Master<T>>& state, int number,
                        std::type_identity_t<std::span<Parameter<T, D>* const>> parameters, Optimizer<T, D>& optimizer) {
   const std::string prefix = text("optimizer.", number, ".");
   const auto note = [&](const std::string& name) {
@@ -45,7 +45,7 @@ void restore_optimizer(const TrainingState<T>& state, int number,
     if (found == state.tensors.end())
       throw ConfigError(text("checkpoint: expected optimiser tensor '", prefix, name, "', found none"));
     require_equal("checkpoint", text("as the shape of '", prefix, name, "'"), tensor->shape(), found->second.shape());
-    copy(found->second.view(), tensor->view());
+    copy(found->second, tensor->view());
   }
   std::size_t stored = 0;
   for (const auto& entry : state.tensors) stored += entry.first.starts_with(prefix) ? 1 : 0;
