@@ -35,7 +35,7 @@ __global__ void __launch_bounds__(256)
   const int thread = int(threadIdx.x);
   const Index output = blockIdx.x % column_tiles * Tile::outputs + thread % Tile::across * V;
   const Index first = blockIdx.x / column_tiles * Tile::pixels + thread / Tile::across;
-  const Index pixels = s.images * s.rows();
+  const Index pixels = s.images * s.grid_height * s.grid_width;
   if (output >= s.out) return;
   const Digits grid{int(s.grid_height), int(s.grid_width)};
   const int height = int(s.height), width = int(s.width);
