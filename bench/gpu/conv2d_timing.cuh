@@ -8,14 +8,16 @@
 #include <optional>
 #include <vector>
 
-#include "cudnn_conv2d.hpp"
+#include "kernels/conv2d_few_channels.cuh"
 #include "kernels/conv2d_hopper.cuh"
+#include "kernels/cudnn_conv2d.hpp"
 #include "tests/cuda/device_memory.cuh"
 
 namespace conv2d_timing {
 
 using fusiform::arch::bf16;
 using namespace fusiform::kernels;
+namespace peer = fusiform::cudnn;
 using peer::Pass;
 
 /// One set of tensors; several are used in turn so that the second-level cache holds none of them.
@@ -43,7 +45,7 @@ class Bench {
     const std::int64_t y = p_.out_pixels() * p_.out_channels;
     const std::int64_t w = std::int64_t(p_.out_channels) * p_.taps() * p_.in_channels;
     const int count = int(std::clamp<std::int64_t>(400'000'000 / (2 * (x + y + w)), 2, 6));
-    float* scratch = arena.take<float>(80 * w + 1'000'000);  // for 64 ranges of pixels
+    float* scratch = arena.take<float>(80 * w + 8'000'000);  // for 64 ranges of pixels, or parts of few terms
     for (int i = 0; i < count; ++i) {
       Tensors t{arena.take<bf16>(x),
                 arena.take<bf16>(w),
@@ -69,11 +71,15 @@ class Bench {
 
   void ours(Pass pass, int set, const HopperRun& run, bool bias_gradient = false) const {
     const Tensors& t = sets_[std::size_t(set)];
+    if (few_channels()) return ours_few_channels(pass, t, bias_gradient);
     if (pass == Pass::forward) conv2d_forward_hopper(p_, t.x, t.w, {.bias = t.bias, .relu = true}, t.y, run);
     if (pass == Pass::backward_input) conv2d_backward_input_hopper(p_, t.y, t.w, t.x, run);
     if (pass == Pass::backward_weight)
       conv2d_backward_weight_hopper(p_, t.x, t.y, t.dw, bias_gradient ? t.db : nullptr, t.scratch, run);
   }
+
+  /// Too few channels for the copy engine. Their input gradient is nothing that training needs.
+  [[nodiscard]] bool few_channels() const { return p_.in_channels % 8 != 0; }
 
   /// Milliseconds of one run of `work(set)`, from a sample of at least 2 ms, or 3 runs.
   double sample(const std::function<void(int)>& work, double about) {
@@ -122,6 +128,13 @@ class Bench {
   }
 
  private:
+  void ours_few_channels(Pass pass, const Tensors& t, bool bias_gradient) const {
+    const FewChannelsRun run{.multiprocessors = run_.multiprocessors, .shared_bytes = 227 << 10};
+    if (pass == Pass::forward) conv2d_forward_few_channels(p_, t.x, t.w, {.bias = t.bias, .relu = true}, t.y, run);
+    if (pass == Pass::backward_weight)
+      conv2d_backward_weight_few_channels(p_, t.x, t.y, t.dw, bias_gradient ? t.db : nullptr, t.scratch, run);
+  }
+
   static void fill(bf16* data, std::int64_t count, int seed, float scale) {
     gpu::fill_random_bf16<<<1024, 256>>>(data, count, std::uint64_t(seed), scale);
   }
@@ -129,8 +142,6 @@ class Bench {
   /// Takes cuDNN's fastest plan, and compares its result with ours on set 0. Its filter gradient may be float or bf16,
   /// whichever is faster; ours is float.
   void choose_peer(Pass pass, const peer::CudnnLibrary& library, Result& result) {
-    const peer::ConvShape shape{p_.images,       p_.height,   p_.width,  p_.in_channels,
-                                p_.out_channels, p_.kernel_h, p_.stride, p_.padding};
     std::vector<cudnnDataType_t> types{CUDNN_DATA_BFLOAT16};
     if (pass == Pass::backward_weight) types.push_back(CUDNN_DATA_FLOAT);
     peer_.reset();
@@ -138,9 +149,11 @@ class Bench {
     builders_.clear();
     std::size_t bf16_plans = 0;
     for (const cudnnDataType_t type : types) {
-      auto& builder = builders_.emplace_back(std::make_unique<peer::CudnnGraphBuilder>(library, shape));
-      builder->weight_gradient_type = type;
-      for (auto& plan : builder->plans(pass, pass == Pass::forward, 5)) plans_.push_back(std::move(plan));
+      const bool forward = pass == Pass::forward;
+      auto& builder = builders_.emplace_back(std::make_unique<peer::CudnnGraphBuilder>(
+          library, peer::CudnnConv2d{
+                       .problem = p_, .pass = pass, .weight_gradient_type = type, .bias = forward, .relu = forward}));
+      for (auto& plan : builder->plans(5, [](const auto&) { return true; })) plans_.push_back(std::move(plan));
       if (type == CUDNN_DATA_BFLOAT16) bf16_plans = plans_.size();
     }
     if (plans_.empty()) throw std::runtime_error("no plan");

@@ -9,8 +9,8 @@ budget=tests/cuda/register_budget.txt
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-"$nvcc" -std=c++20 -O3 -gencode=arch=compute_90a,code=sm_90a -Xptxas -v -I include -I . -cubin --keep --keep-dir "$folder" \
-  tests/cuda/conv2d_hopper_device.cu -o "$folder/kernels.cubin" 2>"$folder/log" || { cat "$folder/log"; exit 1; }
+"$nvcc" -std=c++20 --expt-relaxed-constexpr -O3 -gencode=arch=compute_90a,code=sm_90a -Xptxas -v -I include -I . \
+  -cubin --keep --keep-dir "$folder" tests/cuda/conv2d_hopper_device.cu -o "$folder/kernels.cubin" 2>"$folder/log" || { cat "$folder/log"; exit 1; }
 
 status=0
 for instruction in wgmma.mma_async .im2col setmaxnreg mbarrier.try_wait; do

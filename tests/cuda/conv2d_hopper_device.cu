@@ -1,93 +1,25 @@
-/// Checks the Hopper convolutions on a GPU: every pass, every tile, against sums in double by one thread a result.
-/// Outputs are poisoned first, and every run is done twice and must give the same bits. Exit status 0 only if all
-/// passes, 77 without a GPU of compute capability 9.0. `conv2d_hopper_device N` checks shape N only, 2 if there is
-/// none.
+/// Checks the Hopper convolutions on a GPU, every pass and every tile, and those of few channels, against sums in
+/// double by one thread a result. Outputs are poisoned first, and every run is done twice and must give the same bits.
+/// Exit status 0 only if all passes, 77 without a GPU of compute capability 9.0. `conv2d_hopper_device N` checks shape
+/// N only, 2 if there is none.
 
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 
+#include "kernels/conv2d_few_channels.cuh"
 #include "kernels/conv2d_hopper.cuh"
 #include "tests/cuda/conv2d_cases.hpp"
+#include "tests/cuda/conv2d_device_reference.cuh"
 #include "tests/cuda/device_memory.cuh"
+#include "tests/cuda/few_channels_cases.hpp"
 
 namespace {
 
 using fusiform::arch::bf16;
 using namespace fusiform::kernels;
+using namespace gpu;
 using fusiform_test::conv2d_hopper_cases;
-
-__device__ double product(bf16 a, bf16 b) { return double(gpu::as_float(a)) * double(gpu::as_float(b)); }
-
-/// The image pixel that output row i reads at tap a, or -1.
-__device__ int source(int i, int a, int stride, int padding, int size) {
-  const int place = i * stride + a - padding;
-  return place >= 0 && place < size ? place : -1;
-}
-
-__global__ void reference_forward(Conv2dProblem p, int out_height, int out_width, const bf16* x, const bf16* w,
-                                  const float* bias, const float* factor, float* y) {
-  const std::int64_t i = std::int64_t(blockIdx.x) * 256 + threadIdx.x;
-  if (i >= std::int64_t(p.images) * out_height * out_width * p.out_channels) return;
-  const int o = int(i % p.out_channels), column = int(i / p.out_channels % out_width);
-  const int row = int(i / p.out_channels / out_width % out_height),
-            n = int(i / p.out_channels / out_width / out_height);
-  double sum = bias[o];
-  for (int a = 0; a < p.kernel_h; ++a)
-    for (int b = 0; b < p.kernel_w; ++b) {
-      const int u = source(row, a, p.stride, p.padding, p.height), v = source(column, b, p.stride, p.padding, p.width);
-      if (u < 0 || v < 0) continue;
-      for (int c = 0; c < p.in_channels; ++c)
-        sum += product(x[((std::int64_t(n) * p.height + u) * p.width + v) * p.in_channels + c],
-                       w[((std::int64_t(o) * p.kernel_h + a) * p.kernel_w + b) * p.in_channels + c]);
-    }
-  y[i] = float((sum > 0 ? sum : 0) * double(factor[o]));
-}
-
-__global__ void reference_backward_input(Conv2dProblem p, int out_height, int out_width, const bf16* dy, const bf16* w,
-                                         float* dx) {
-  const std::int64_t i = std::int64_t(blockIdx.x) * 256 + threadIdx.x;
-  if (i >= std::int64_t(p.images) * p.height * p.width * p.in_channels) return;
-  const int c = int(i % p.in_channels), v = int(i / p.in_channels % p.width);
-  const int u = int(i / p.in_channels / p.width % p.height), n = int(i / p.in_channels / p.width / p.height);
-  double sum = 0;
-  for (int row = 0; row < out_height; ++row)
-    for (int column = 0; column < out_width; ++column) {
-      const int a = u + p.padding - row * p.stride, b = v + p.padding - column * p.stride;
-      if (a < 0 || a >= p.kernel_h || b < 0 || b >= p.kernel_w) continue;
-      for (int o = 0; o < p.out_channels; ++o)
-        sum += product(dy[((std::int64_t(n) * out_height + row) * out_width + column) * p.out_channels + o],
-                       w[((std::int64_t(o) * p.kernel_h + a) * p.kernel_w + b) * p.in_channels + c]);
-    }
-  dx[i] = float(sum);
-}
-
-__global__ void reference_backward_weight(Conv2dProblem p, int out_height, int out_width, const bf16* x, const bf16* dy,
-                                          float* dw) {
-  const std::int64_t i = std::int64_t(blockIdx.x) * 256 + threadIdx.x;
-  if (i >= std::int64_t(p.out_channels) * p.kernel_h * p.kernel_w * p.in_channels) return;
-  const int c = int(i % p.in_channels), b = int(i / p.in_channels % p.kernel_w);
-  const int a = int(i / p.in_channels / p.kernel_w % p.kernel_h), o = int(i / p.in_channels / p.kernel_w / p.kernel_h);
-  double sum = 0;
-  for (int n = 0; n < p.images; ++n)
-    for (int row = 0; row < out_height; ++row)
-      for (int column = 0; column < out_width; ++column) {
-        const int u = source(row, a, p.stride, p.padding, p.height),
-                  v = source(column, b, p.stride, p.padding, p.width);
-        if (u < 0 || v < 0) continue;
-        sum += product(dy[((std::int64_t(n) * out_height + row) * out_width + column) * p.out_channels + o],
-                       x[((std::int64_t(n) * p.height + u) * p.width + v) * p.in_channels + c]);
-      }
-  dw[i] = float(sum);
-}
-
-__global__ void reference_bias(int channels, std::int64_t pixels, const bf16* dy, float* db) {
-  const int o = int(blockIdx.x) * 256 + int(threadIdx.x);
-  if (o >= channels) return;
-  double sum = 0;
-  for (std::int64_t i = 0; i < pixels; ++i) sum += double(gpu::as_float(dy[i * channels + o]));
-  db[o] = float(sum);
-}
 
 /// All tensors of one problem, random, with what the reference makes of them.
 class Case {
@@ -106,10 +38,34 @@ class Case {
     other_dw_ = arena.take<float>(w_count_);
     gpu::fill_random_float<<<8, 256>>>(bias_, p_.out_channels, 4);
     gpu::fill_random_float<<<8, 256>>>(factor_, p_.out_channels, 5);
-    scratch_ = arena.take<float>(80 * w_count_ + 1'000'000);
+    scratch_ = arena.take<float>(140 * w_count_ + 1'000'000);
   }
 
-  bool check_all() {
+  bool check_all() { return p_.in_channels % 8 == 0 ? check_hopper() : check_few_channels(); }
+
+ private:
+  bool check_few_channels() {
+    bool right = true;
+    FewChannelsRun few{.multiprocessors = run_.multiprocessors};
+    for (few.shared_bytes = 99 << 10; few.shared_bytes <= 227 << 10; few.shared_bytes += 128 << 10) {
+      reference_forward<<<blocks(y_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, w_, bias_, factor_,
+                                                   expected_);
+      right &= check<bf16>("few: forward", 0, 0, y_count_, 4e-3, [&](bf16* out, const HopperRun&) {
+        conv2d_forward_few_channels(p_, x_, w_, {.bias = bias_, .factor = factor_, .relu = true}, out, few);
+      });
+      reference_backward_weight<<<blocks(w_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, dy_, expected_);
+      right &= check<float>("few: weight", 0, 0, w_count_, sum_tolerance(), [&](float* out, const HopperRun&) {
+        conv2d_backward_weight_few_channels(p_, x_, dy_, out, nullptr, scratch_, few);
+      });
+      reference_bias<<<blocks(p_.out_channels), 256>>>(p_.out_channels, p_.out_pixels(), dy_, expected_);
+      right &= check<float>("few: bias", 0, 0, p_.out_channels, sum_tolerance(), [&](float* out, const HopperRun&) {
+        conv2d_backward_weight_few_channels(p_, x_, dy_, other_dw_, out, scratch_, few);
+      });
+    }
+    return right;
+  }
+
+  bool check_hopper() {
     bool right = true;
     reference_forward<<<blocks(y_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, w_, bias_, factor_,
                                                  expected_);
@@ -142,7 +98,6 @@ class Case {
     return right;
   }
 
- private:
   static constexpr std::int64_t guard = 256;  ///< words behind the result that must stay as they are
 
   /// Tensor cores cut every 16 products added to a sum off at 24 bits: at most 2^-23 each, always towards zero.
@@ -187,8 +142,8 @@ class Case {
   float *expected_, *bias_, *factor_, *other_dw_, *scratch_;
 };
 
-/// The emulated test's shapes, and two that are large enough for every multiprocessor to take several tiles and to pass
-/// the ring many times.
+/// The emulated tests' shapes, and some that are large enough for every multiprocessor to take several tiles and to
+/// pass the ring many times.
 std::vector<Conv2dProblem> all_shapes() {
   std::vector<Conv2dProblem> shapes(std::begin(conv2d_hopper_cases), std::end(conv2d_hopper_cases));
   shapes.push_back({.images = 9,
@@ -209,6 +164,10 @@ std::vector<Conv2dProblem> all_shapes() {
                     .kernel_w = 3,
                     .stride = 2,
                     .padding = 1});
+  for (const Conv2dProblem& p : fusiform::test::few_channels_cases) shapes.push_back(p);
+  shapes.push_back({5, 224, 224, 3, 64, 3, 3, 1, 1});
+  shapes.push_back({3, 223, 225, 3, 96, 7, 7, 2, 3});
+  shapes.push_back({9, 224, 224, 3, 64, 11, 11, 4, 2});
   return shapes;
 }
 

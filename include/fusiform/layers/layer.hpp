@@ -24,7 +24,8 @@ enum class Mode { evaluate, train };
 /// one network at the same time. What is in it is the layer's own business.
 template <Scalar T, Device D>
 struct LayerState {
-  std::vector<Tensor<T, D>> values;
+  std::vector<Tensor<Master<T>, D>> values;
+  Tensor<T, D> weight;  ///< see rounded_weight.hpp
   Tensor<std::int32_t, D> indices;
 };
 
