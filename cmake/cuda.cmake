@@ -25,7 +25,8 @@ endif()
 if(FUSIFORM_HAS_CUDA)
   add_library(fusiform_cuda_headers INTERFACE)
   add_library(fusiform::cuda_headers ALIAS fusiform_cuda_headers)
-  target_include_directories(fusiform_cuda_headers INTERFACE ${PROJECT_SOURCE_DIR})
+  target_include_directories(fusiform_cuda_headers INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+                                                             $<INSTALL_INTERFACE:include/fusiform-cuda>)
   target_link_libraries(fusiform_cuda_headers INTERFACE fusiform CUDA::cudart_static)
   # CMake 3.25 does not know that nvcc 13 has C++20: neither CUDA_STANDARD nor cxx_std_20 asks for it. constexpr functions
   # of the headers, as those of core/random.hpp, run on the device too.
@@ -44,6 +45,5 @@ if(FUSIFORM_HAS_CUDA)
     set_target_properties(fusiform_cuda PROPERTIES EXCLUDE_FROM_ALL ON)  # compiled if the project links it
   endif()
   target_link_libraries(fusiform_cuda PUBLIC fusiform PRIVATE fusiform_cuda_headers)
-  target_include_directories(fusiform_cuda PUBLIC ${PROJECT_SOURCE_DIR})
   target_compile_options(fusiform_cuda PRIVATE ${FUSIFORM_CUDA_STRICT})
 endif()

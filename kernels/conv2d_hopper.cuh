@@ -21,13 +21,6 @@ struct HopperRun {
   const char* what = "";  ///< begins the text of an error: the layer
 };
 
-/// What the forward pass does to every sum: y = factor(o) max(sum + bias(o), 0), each part where it is given.
-struct Conv2dEpilogue {
-  const float* bias = nullptr;    ///< one an output channel
-  const float* factor = nullptr;  ///< one an output channel: 0 switches a channel off
-  bool relu = false;
-};
-
 namespace detail {
 
 /// Calls run(the tile's type) for entry `tile` of a table.
@@ -45,20 +38,6 @@ LaunchShape persistent_shape(std::int64_t items, const HopperRun& run) {
           .shared_bytes = std::size_t(Tile::shared_bytes),
           .stream = run.stream,
           .what = run.what};
-}
-
-inline void add_parts(const float* parts, int part_count, std::int64_t count, float* out, const HopperRun& run) {
-  const bool many = part_count > 64;
-  const std::int64_t blocks = many ? pieces(count, 32) : std::min<std::int64_t>(pieces(count, 256), 16 * 132);
-  const LaunchShape shape{.grid = {unsigned(blocks), 1, 1},
-                          .block = {many ? 1024u : 256u, 1, 1},
-                          .shared_bytes = many ? 32 * 32 * sizeof(float) : 0,
-                          .stream = run.stream,
-                          .what = run.what};
-  if (many)
-    launch(sum_many_parts<>, shape, parts, part_count, int(count), out);
-  else
-    launch(sum_few_parts<>, shape, parts, part_count, count, out);
 }
 
 /// Runs the product of one walk over `image` and `filters`.
@@ -242,8 +221,9 @@ inline void conv2d_backward_weight_hopper(const Conv2dProblem& p, const arch::bf
            image_map(image, 64 + Tile::taps - 1), walk);
   });
   if (plan.splits > 1)
-    detail::add_parts(scratch, plan.splits, std::int64_t(p.out_channels) * p.taps() * p.in_channels, dw, run);
-  if (db != nullptr) detail::add_parts(walk.bias_parts, parts.bias_parts, p.out_channels, db, run);
+    add_parts({scratch, plan.splits, std::int64_t(p.out_channels) * p.taps() * p.in_channels}, dw, run.stream,
+              run.what);
+  if (db != nullptr) add_parts({walk.bias_parts, parts.bias_parts, p.out_channels}, db, run.stream, run.what);
 }
 
 }  // namespace fusiform::kernels

@@ -8,31 +8,15 @@
 #include <iterator>
 
 #include "conv2d_hopper_tile.hpp"
+#include "conv2d_problem.hpp"
 
 namespace fusiform::kernels {
-
-/// A convolution of images (N, H, W, C) with filters (out, kernel_h, kernel_w, in).
-struct Conv2dProblem {
-  int images, height, width, in_channels, out_channels, kernel_h, kernel_w;
-  int stride = 1, padding = 0;
-
-  [[nodiscard]] constexpr int out_height() const { return (height + 2 * padding - kernel_h) / stride + 1; }
-  [[nodiscard]] constexpr int out_width() const { return (width + 2 * padding - kernel_w) / stride + 1; }
-  [[nodiscard]] constexpr int taps() const { return kernel_h * kernel_w; }
-  [[nodiscard]] constexpr std::int64_t out_pixels() const { return std::int64_t(images) * out_height() * out_width(); }
-  /// Multiplications and additions of one pass.
-  [[nodiscard]] constexpr double operations() const {
-    return 2.0 * double(out_pixels()) * out_channels * in_channels * taps();
-  }
-};
 
 struct HopperPlan {
   int tile;             ///< index into the table of the pass
   int splits;           ///< ranges of pixels, 1 in the passes over pixels
   double microseconds;  ///< expected, on an H100
 };
-
-[[nodiscard]] constexpr std::int64_t pieces(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }
 
 /// A product of pixels and filters, as the passes over pixels see it.
 struct PixelProduct {

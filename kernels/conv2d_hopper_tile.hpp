@@ -43,10 +43,15 @@ struct HopperTile {
   }
   /// Blocks of 8 KiB on the way out; the pass over filters writes its sums from registers.
   [[nodiscard]] constexpr int outgoing_blocks() const { return pass == HopperPass::pixels ? consumers * outgoing : 0; }
-  /// Stages, results on their way out and the barriers, in whole KiB.
+  /// Read by nothing. compute-sanitizer takes an operand for `columns` * 32 bytes that follow each other; where taps
+  /// share a window its blocks of 64 columns overlap, and the last of the last stage ends earlier.
+  [[nodiscard]] constexpr int spare_bytes() const {
+    return pass == HopperPass::filters && taps > 1 ? columns * 32 - (16 + taps - 1) * 128 : 0;
+  }
+  /// Stages, results on their way out, the barriers and spare bytes, in whole KiB.
   [[nodiscard]] constexpr int shared_bytes() const {
     const int operands = stages * stage_bytes() + windows * operand_bytes(a_rows());
-    return (operands + outgoing_blocks() * 8192 + (stages + windows) * 16 + 1023) / 1024 * 1024;
+    return (operands + outgoing_blocks() * 8192 + (stages + windows) * 16 + spare_bytes() + 1023) / 1024 * 1024;
   }
   /// Registers a thread gets at launch; setmaxnreg then moves them from the copying to the multiplying warps.
   [[nodiscard]] constexpr int launch_registers() const {

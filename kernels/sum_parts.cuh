@@ -2,7 +2,9 @@
 /// Sums over parts in a fixed order: the second half of sums that are split over blocks, so that the same input gives
 /// the same bits.
 
-#include "arch/target.cuh"
+#include <algorithm>
+
+#include "launch.cuh"
 
 namespace fusiform::kernels {
 
@@ -34,6 +36,29 @@ __global__ void __launch_bounds__(1024) sum_many_parts(const float* parts, int p
   float total = 0.0f;
   for (int r = 0; r < 32; ++r) total += rows[r * 32 + lane];
   out[i] = total;
+}
+
+/// `part_count` parts of `count` floats each.
+struct FloatParts {
+  const float* data;
+  int part_count;
+  std::int64_t count;
+};
+
+/// out(i) = sum of the parts' elements i, in their order.
+inline void add_parts(const FloatParts& parts, float* out, CudaStream stream, const char* what) {
+  const bool many = parts.part_count > 64;
+  const std::int64_t blocks =
+      many ? (parts.count + 31) / 32 : std::min<std::int64_t>((parts.count + 255) / 256, 16 * 132);
+  const LaunchShape shape{.grid = {unsigned(blocks), 1, 1},
+                          .block = {many ? 1024u : 256u, 1, 1},
+                          .shared_bytes = many ? 32 * 32 * sizeof(float) : 0,
+                          .stream = stream,
+                          .what = what};
+  if (many)
+    launch(sum_many_parts<>, shape, parts.data, parts.part_count, int(parts.count), out);
+  else
+    launch(sum_few_parts<>, shape, parts.data, parts.part_count, parts.count, out);
 }
 
 }  // namespace fusiform::kernels

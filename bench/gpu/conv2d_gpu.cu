@@ -18,12 +18,13 @@ struct Layer {
   int size, in, out, kernel, stride, padding;
 };
 
-/// The convolutions of VGG16 that differ in shape, and three of ResNet-50; the most telling first.
+/// The convolutions of VGG16 that differ in shape, three of ResNet-50, and first layers; the most telling first.
 constexpr Layer layers[] = {
     {"vgg3_2", 56, 256, 256, 3, 1, 1},   {"vgg4_2", 28, 512, 512, 3, 1, 1},  {"vgg1_2", 224, 64, 64, 3, 1, 1},
     {"vgg5_1", 14, 512, 512, 3, 1, 1},   {"vgg2_2", 112, 128, 128, 3, 1, 1}, {"vgg2_1", 112, 64, 128, 3, 1, 1},
     {"vgg3_1", 56, 128, 256, 3, 1, 1},   {"vgg4_1", 28, 256, 512, 3, 1, 1},  {"res3_2s2", 56, 128, 128, 3, 2, 1},
-    {"res3_1x1", 28, 512, 128, 1, 1, 0}, {"res2_1x1", 56, 64, 256, 1, 1, 0}, {"vgg1_1c8", 224, 8, 64, 3, 1, 1},
+    {"res3_1x1", 28, 512, 128, 1, 1, 0}, {"res2_1x1", 56, 64, 256, 1, 1, 0}, {"vgg1_1", 224, 3, 64, 3, 1, 1},
+    {"res1", 224, 3, 64, 7, 2, 3},       {"alex1", 224, 3, 64, 11, 4, 2},
 };
 
 struct Options {
@@ -123,6 +124,7 @@ int run(const Options& options) {
                             layer.kernel, layer.kernel, layer.stride, layer.padding};
       Bench bench(p, arena, device.multiProcessorCount, library.has_value());
       for (const Pass pass : {Pass::forward, Pass::backward_weight, Pass::backward_input}) {
+        if (bench.few_channels() && (options.tiles || pass == Pass::backward_input)) continue;
         if (options.tiles)
           report_tiles(layer, p, pass, bench, device.multiProcessorCount);
         else

@@ -64,17 +64,22 @@
 #include <fusiform/analysis/sparse_projection.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/analysis/subgroups.hpp>
+#include <fusiform/analysis/suffix_lesions.hpp>
 #include <fusiform/analysis/task_variance.hpp>
 #include <fusiform/analysis/unit_effects.hpp>
 #include <fusiform/analysis/unit_means.hpp>
 #include <fusiform/analysis/unit_preference.hpp>
 #include <fusiform/analysis/unit_table.hpp>
 #include <fusiform/core/communicator.hpp>
+#include <fusiform/core/cuda.hpp>
+#include <fusiform/core/cuda_graph.hpp>
 #include <fusiform/core/device.hpp>
 #include <fusiform/core/error.hpp>
+#include <fusiform/core/kernel_times.hpp>
 #include <fusiform/core/message.hpp>
 #include <fusiform/core/nearest_names.hpp>
 #include <fusiform/core/parallel.hpp>
+#include <fusiform/core/pinned_tensor.hpp>
 #include <fusiform/core/random.hpp>
 #include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scalar.hpp>
@@ -85,7 +90,9 @@
 #include <fusiform/core/storage.hpp>
 #include <fusiform/core/tensor.hpp>
 #include <fusiform/core/together.hpp>
+#include <fusiform/core/transfer.hpp>
 #include <fusiform/core/view.hpp>
+#include <fusiform/data/batch_source.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/cifar.hpp>
 #include <fusiform/data/dataset.hpp>
@@ -137,6 +144,7 @@
 #include <fusiform/nets/build_network.hpp>
 #include <fusiform/nets/channel_region.hpp>
 #include <fusiform/nets/checkpoint.hpp>
+#include <fusiform/nets/copied_network.hpp>
 #include <fusiform/nets/description.hpp>
 #include <fusiform/nets/freeze.hpp>
 #include <fusiform/nets/layer_factory.hpp>
@@ -179,7 +187,9 @@
 #include <fusiform/ops/softmax_cross_entropy.hpp>
 #include <fusiform/ops/update_settings.hpp>
 #include <fusiform/train/adam.hpp>
+#include <fusiform/train/batch_loss.hpp>
 #include <fusiform/train/checkpointing.hpp>
+#include <fusiform/train/image_input.hpp>
 #include <fusiform/train/optimizer.hpp>
 #include <fusiform/train/optimizer_state.hpp>
 #include <fusiform/train/outcomes.hpp>
@@ -187,4 +197,5 @@
 #include <fusiform/train/sgd.hpp>
 #include <fusiform/train/step_exchange.hpp>
 #include <fusiform/train/trainer.hpp>
+#include <fusiform/train/uploaded_batches.hpp>
 #include <fusiform/version.hpp>

@@ -9,13 +9,13 @@
 
 namespace fusiform::arch {
 
-enum class MapScalar { bf16, f32 };
+enum class MapScalar { bfloat, f32 };
 
 /// How the 16-byte pieces of a tile are permuted in shared memory, so that columns of it can be read without bank
 /// conflicts: the piece's number is combined by xor with that of the row of 128 bytes, over this many bytes.
 enum class Swizzle { none, bytes_32, bytes_64, bytes_128 };
 
-[[nodiscard]] constexpr unsigned bytes_of(MapScalar scalar) { return scalar == MapScalar::bf16 ? 2 : 4; }
+[[nodiscard]] constexpr unsigned bytes_of(MapScalar scalar) { return scalar == MapScalar::bfloat ? 2 : 4; }
 /// 0 for none.
 [[nodiscard]] constexpr unsigned bytes_of(Swizzle swizzle) {
   return swizzle == Swizzle::none ? 0 : 16u << static_cast<unsigned>(swizzle);
@@ -24,7 +24,7 @@ enum class Swizzle { none, bytes_32, bytes_64, bytes_128 };
 /// Boxes of a tensor of rank 1 to 5. Lists begin with the index that is contiguous in memory.
 struct TiledMap {
   const void* data = nullptr;  ///< a multiple of 16 bytes
-  MapScalar scalar = MapScalar::bf16;
+  MapScalar scalar = MapScalar::bfloat;
   std::vector<std::uint64_t> extent;  ///< in elements
   std::vector<std::uint64_t> stride;  ///< in bytes, of all indices but the first, multiples of 16; empty: no gaps
   std::vector<std::uint32_t> box;     ///< in elements, 1 to 256; its first row a multiple of 16 bytes
@@ -37,7 +37,7 @@ struct TiledMap {
 /// stride; every load adds its filter tap to where it reads. What lies outside the image is read as zero.
 struct Im2colMap {
   const void* data = nullptr;  ///< a multiple of 16 bytes
-  MapScalar scalar = MapScalar::bf16;
+  MapScalar scalar = MapScalar::bfloat;
   int images = 0, height = 0, width = 0, channels = 0;  ///< a pixel's channels a multiple of 16 bytes
   int lower_row = 0, lower_column = 0;                  ///< -128 to 127
   int upper_row = 0, upper_column = 0;                  ///< -128 to 127

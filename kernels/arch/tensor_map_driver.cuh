@@ -22,7 +22,7 @@ template <class Function>
 }
 
 inline CUtensorMapDataType driver_scalar(MapScalar scalar) {
-  return scalar == MapScalar::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
+  return scalar == MapScalar::bfloat ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
 }
 
 inline CUtensorMapSwizzle driver_swizzle(Swizzle swizzle) {

@@ -166,7 +166,7 @@ class TmaCases {
   void tiled_loads() {
     for (const arch::Swizzle swizzle : swizzles) {
       const std::string name = text("swizzle ", arch::bytes_of(swizzle));
-      const Map map{.extent = {80, 24}, .box = {row_of(swizzle, arch::MapScalar::bf16), 16}, .swizzle = swizzle};
+      const Map map{.extent = {80, 24}, .box = {row_of(swizzle, arch::MapScalar::bfloat), 16}, .swizzle = swizzle};
       load<2>(name + "/inside", map, {{8, 3}});
       load<2>(name + "/above", map, {{72, -5}});
       load<2>(name + "/before", map, {{-8, 13}});
@@ -249,7 +249,7 @@ class TmaCases {
   void stores() {
     for (const arch::Swizzle swizzle : swizzles)
       store<2>(text("swizzle ", arch::bytes_of(swizzle)),
-               {.extent = {72, 20}, .box = {row_of(swizzle, arch::MapScalar::bf16), 9}, .swizzle = swizzle}, 36 * 20,
+               {.extent = {72, 20}, .box = {row_of(swizzle, arch::MapScalar::bfloat), 9}, .swizzle = swizzle}, 36 * 20,
                {{8, 3}}, {{64, 15}});
     store<3>("f32", {.scalar = f32, .extent = {12, 5, 3}, .box = {8, 2, 2}}, 12 * 5 * 3, {{0, 0, 0}}, {{8, 4, 2}});
     store<4>("bf16", {.extent = {16, 3, 4, 2}, .box = {8, 2, 2, 1}}, 16 * 3 * 4 * 2 / 2, {{0, 2, 1, 0}},

@@ -1,15 +1,17 @@
-/// Checks the Hopper convolutions on a GPU: every pass, every tile, against sums in double by one thread a result.
-/// Outputs are poisoned first, and every run is done twice and must give the same bits. Exit status 0 only if all
-/// passes, 77 without a GPU of compute capability 9.0. `conv2d_hopper_device N` checks shape N only, 2 if there is
-/// none.
+/// Checks the Hopper convolutions on a GPU, every pass and every tile, and those of few channels, against sums in
+/// double by one thread a result. Outputs are poisoned first, and every run is done twice and must give the same bits.
+/// Exit status 0 only if all passes, 77 without a GPU of compute capability 9.0. `conv2d_hopper_device N` checks shape
+/// N only, 2 if there is none.
 
 #include <cmath>
 #include <cstdio>
 #include <cstring>
 
+#include "kernels/conv2d_few_channels.cuh"
 #include "kernels/conv2d_hopper.cuh"
 #include "tests/cuda/conv2d_cases.hpp"
 #include "tests/cuda/device_memory.cuh"
+#include "tests/cuda/few_channels_cases.hpp"
 
 namespace {
 
@@ -106,10 +108,34 @@ class Case {
     other_dw_ = arena.take<float>(w_count_);
     gpu::fill_random_float<<<8, 256>>>(bias_, p_.out_channels, 4);
     gpu::fill_random_float<<<8, 256>>>(factor_, p_.out_channels, 5);
-    scratch_ = arena.take<float>(80 * w_count_ + 1'000'000);
+    scratch_ = arena.take<float>(140 * w_count_ + 1'000'000);
   }
 
-  bool check_all() {
+  bool check_all() { return p_.in_channels % 8 == 0 ? check_hopper() : check_few_channels(); }
+
+ private:
+  bool check_few_channels() {
+    bool right = true;
+    FewChannelsRun few{.multiprocessors = run_.multiprocessors};
+    for (few.shared_bytes = 99 << 10; few.shared_bytes <= 227 << 10; few.shared_bytes += 128 << 10) {
+      reference_forward<<<blocks(y_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, w_, bias_, factor_,
+                                                   expected_);
+      right &= check<bf16>("few: forward", 0, 0, y_count_, 4e-3, [&](bf16* out, const HopperRun&) {
+        conv2d_forward_few_channels(p_, x_, w_, {.bias = bias_, .factor = factor_, .relu = true}, out, few);
+      });
+      reference_backward_weight<<<blocks(w_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, dy_, expected_);
+      right &= check<float>("few: weight", 0, 0, w_count_, sum_tolerance(), [&](float* out, const HopperRun&) {
+        conv2d_backward_weight_few_channels(p_, x_, dy_, out, nullptr, scratch_, few);
+      });
+      reference_bias<<<blocks(p_.out_channels), 256>>>(p_.out_channels, p_.out_pixels(), dy_, expected_);
+      right &= check<float>("few: bias", 0, 0, p_.out_channels, sum_tolerance(), [&](float* out, const HopperRun&) {
+        conv2d_backward_weight_few_channels(p_, x_, dy_, other_dw_, out, scratch_, few);
+      });
+    }
+    return right;
+  }
+
+  bool check_hopper() {
     bool right = true;
     reference_forward<<<blocks(y_count_), 256>>>(p_, p_.out_height(), p_.out_width(), x_, w_, bias_, factor_,
                                                  expected_);
@@ -142,7 +168,6 @@ class Case {
     return right;
   }
 
- private:
   static constexpr std::int64_t guard = 256;  ///< words behind the result that must stay as they are
 
   /// Tensor cores cut every 16 products added to a sum off at 24 bits: at most 2^-23 each, always towards zero.
@@ -187,8 +212,8 @@ class Case {
   float *expected_, *bias_, *factor_, *other_dw_, *scratch_;
 };
 
-/// The emulated test's shapes, and two that are large enough for every multiprocessor to take several tiles and to pass
-/// the ring many times.
+/// The emulated tests' shapes, and some that are large enough for every multiprocessor to take several tiles and to
+/// pass the ring many times.
 std::vector<Conv2dProblem> all_shapes() {
   std::vector<Conv2dProblem> shapes(std::begin(conv2d_hopper_cases), std::end(conv2d_hopper_cases));
   shapes.push_back({.images = 9,
@@ -209,6 +234,10 @@ std::vector<Conv2dProblem> all_shapes() {
                     .kernel_w = 3,
                     .stride = 2,
                     .padding = 1});
+  for (const Conv2dProblem& p : fusiform::test::few_channels_cases) shapes.push_back(p);
+  shapes.push_back({5, 224, 224, 3, 64, 3, 3, 1, 1});
+  shapes.push_back({3, 223, 225, 3, 96, 7, 7, 2, 3});
+  shapes.push_back({9, 224, 224, 3, 64, 11, 11, 4, 2});
   return shapes;
 }
 

@@ -16,9 +16,12 @@ if(WAY STREQUAL "find_package")
 endif()
 run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${work}/build
     -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_BUILD_TYPE=Debug -D CMAKE_PREFIX_PATH=${work}/prefix
-    -D WAY=${WAY} -D SOURCE=${SOURCE} -D VERSION=${VERSION} -D STUDY=${STUDY})
+    -D WAY=${WAY} -D SOURCE=${SOURCE} -D VERSION=${VERSION} -D STUDY=${STUDY} -D CUDA=${CUDA})
 run(${CMAKE_COMMAND} --build ${work}/build)
 run(${work}/build/consumer)
 if(NOT output STREQUAL "fusiform ${VERSION}: (2, 3)\n")
   message(FATAL_ERROR "unexpected output: ${output}")
+endif()
+if(EXISTS ${work}/build/cuda_consumer)
+  run(${work}/build/cuda_consumer)
 endif()

@@ -15,6 +15,7 @@
 
 #include <fusiform/core/random.hpp>
 #include <fusiform/core/tensor.hpp>
+#include <fusiform/data/batch_source.hpp>
 #include <fusiform/data/pack.hpp>
 #include <fusiform/data/transform.hpp>
 
@@ -29,18 +30,11 @@ struct LoaderOptions {
   Index workers = 1;  ///< background threads; 0 = prepare each batch when it is asked for
 };
 
-template <Scalar T>
-struct Batch {
-  Tensor<T, Cpu> images;      ///< (N, H, W, 3)
-  std::vector<Index> labels;  ///< N
-  std::vector<Index> items;   ///< N, positions in the pack
-};
-
 /// Goes through `items` of a pack, once per epoch. What a batch holds depends only on (rng, epoch, position in the
 /// epoch): the order is drawn from rng.stream(epoch), the augmentation of the image at position p from
 /// rng.stream(epoch).stream(p). The pack must outlive the loader. To be used from one thread.
 template <Scalar T>
-class Loader {
+class Loader final : public BatchSource<T, Cpu> {
  public:
   /// Throws ConfigError for an option out of range.
   Loader(const ImagePack& pack, std::vector<Index> items, const LoaderOptions& options)
@@ -62,17 +56,15 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
   Loader(Loader&&) = delete;
   Loader& operator=(Loader&&) = delete;
-  ~Loader() { stop(); }
+  ~Loader() override { stop(); }
 
-  /// Images in one epoch.
-  [[nodiscard]] Index image_count() const noexcept {
+  [[nodiscard]] Index image_count() const noexcept override {
     const auto count = static_cast<Index>(items_.size());
     return options_.drop_last ? count / options_.batch * options_.batch : count;
   }
   [[nodiscard]] Index batch_count() const noexcept { return (image_count() + options_.batch - 1) / options_.batch; }
 
-  /// Starts an epoch, also in the middle of another one. Batches handed out before become invalid.
-  void start_epoch(Index epoch) {
+  void start_epoch(Index epoch) override {
     std::unique_lock lock(mutex_);
     claimed_ = batch_count();  // nothing more to claim
     changed_.wait(lock, [this] { return active_ == 0; });
@@ -87,9 +79,7 @@ class Loader {
     changed_.notify_all();
   }
 
-  /// The next batch, valid until the next call of `next` or `start_epoch`; nullptr after the last one.
-  /// Rethrows what went wrong while the batch was prepared. Throws ConfigError before the first `start_epoch`.
-  [[nodiscard]] const Batch<T>* next() {
+  [[nodiscard]] const Batch<T>* next() override {
     std::unique_lock lock(mutex_);
     if (!started_) throw ConfigError("loader: expected start_epoch() before next()");
     if (std::exchange(handed_out_, false)) {

@@ -85,8 +85,8 @@ class Conv2d final : public Layer<T, D> {
 
   /// Weights Kaiming-normal by fan-out, bias 0.
   void initialize(Rng rng) override {
-    fill_on_cpu(parameters_[0].value, [&](Tensor<T, Cpu>& values) { kaiming_normal_fan_out(values, rng); });
-    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<T, Cpu>& values) { values.fill(T{}); });
+    fill_on_cpu(parameters_[0].value, [&](Tensor<Master<T>, Cpu>& values) { kaiming_normal_fan_out(values, rng); });
+    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<Master<T>, Cpu>& values) { values.fill(0); });
   }
 
   using Layer<T, D>::parameters;
@@ -98,9 +98,9 @@ class Conv2d final : public Layer<T, D> {
   [[nodiscard]] Conv2dOptions settings(bool relu = false) const {
     return {.stride = config_.stride, .padding = config_.padding, .relu = relu, .algorithm = config_.algorithm};
   }
-  [[nodiscard]] const Tensor<T, D>& weight() const { return parameters_[0].value; }
-  [[nodiscard]] View<const T, D> bias() const {
-    return config_.bias ? parameters_[1].value.view() : View<const T, D>();
+  [[nodiscard]] const Tensor<Master<T>, D>& weight() const { return parameters_[0].value; }
+  [[nodiscard]] View<const Master<T>, D> bias() const {
+    return config_.bias ? parameters_[1].value.view() : View<const Master<T>, D>();
   }
 
   Conv2dConfig config_;

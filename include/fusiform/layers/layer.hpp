@@ -24,7 +24,7 @@ enum class Mode { evaluate, train };
 /// one network at the same time. What is in it is the layer's own business.
 template <Scalar T, Device D>
 struct LayerState {
-  std::vector<Tensor<T, D>> values;
+  std::vector<Tensor<Master<T>, D>> values;
   Tensor<std::int32_t, D> indices;
 };
 

@@ -63,8 +63,8 @@ class Linear final : public Layer<T, D> {
 
   /// Weights N(0, 0.01^2), bias 0 (the authors' nets).
   void initialize(Rng rng) override {
-    fill_on_cpu(parameters_[0].value, [&](Tensor<T, Cpu>& values) { normal(values, 0.01, rng); });
-    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<T, Cpu>& values) { values.fill(T{}); });
+    fill_on_cpu(parameters_[0].value, [&](Tensor<Master<T>, Cpu>& values) { normal(values, 0.01, rng); });
+    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<Master<T>, Cpu>& values) { values.fill(0); });
   }
 
   using Layer<T, D>::parameters;
@@ -73,9 +73,9 @@ class Linear final : public Layer<T, D> {
   }
 
  private:
-  [[nodiscard]] const Tensor<T, D>& weight() const { return parameters_[0].value; }
-  [[nodiscard]] View<const T, D> bias() const {
-    return config_.bias ? parameters_[1].value.view() : View<const T, D>();
+  [[nodiscard]] const Tensor<Master<T>, D>& weight() const { return parameters_[0].value; }
+  [[nodiscard]] View<const Master<T>, D> bias() const {
+    return config_.bias ? parameters_[1].value.view() : View<const Master<T>, D>();
   }
 
   LinearConfig config_;

@@ -168,7 +168,7 @@ class Network {
     run_backward_steps(target, target_gradient, activations, true);
     for (NodeId id = 1; id < nodes_.size(); ++id)
       if (!activations.plan().runs_backward[id])
-        for (Parameter<T, D>& parameter : nodes_[id].layer->parameters()) fill(T{}, parameter.gradient.view());
+        for (Parameter<T, D>& parameter : nodes_[id].layer->parameters()) fill(0, parameter.gradient.view());
   }
 
   /// As `backward`, but makes the gradients of `PassOptions::keep` only and leaves the network as it is.

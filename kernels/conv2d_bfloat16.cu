@@ -1,0 +1,84 @@
+// The kernels for CPUs that come along have pragmas of g++ that nvcc does not know.
+#pragma nv_diag_suppress 1675
+#include <algorithm>
+
+#include <fusiform/ops/conv2d.hpp>
+
+#include "conv2d_bfloat16.cuh"
+#include "runtime.cuh"
+
+namespace fusiform::kernels {
+
+namespace {
+
+[[nodiscard]] bool hopper_takes(const Conv2dProblem& p) {
+  return p.stride <= 8 && p.padding <= 100 && std::max(p.kernel_h, p.kernel_w) <= 100;
+}
+
+template <class Pass>
+void run(const Conv2dProblem& p, const Pass& pass, const std::string& what) {
+  if (usable_device_code() == DeviceCode::hopper && hopper_takes(p)) return conv2d_bfloat16_hopper(p, pass, what);
+  throw ConfigError(text(what, ": bf16 needs a GPU of compute capability 9.0 and a kernel that fits it"));
+}
+
+[[nodiscard]] Conv2dProblem problem_of(const Shape& x, const Shape& weight, const Conv2dOptions& options) {
+  return {.images = int_of(x[0]),
+          .height = int_of(x[1]),
+          .width = int_of(x[2]),
+          .in_channels = int_of(x[3]),
+          .out_channels = int_of(weight[0]),
+          .kernel_h = int_of(weight[1]),
+          .kernel_w = int_of(weight[2]),
+          .stride = int_of(options.stride),
+          .padding = int_of(options.padding)};
+}
+
+[[nodiscard]] std::string described(const char* pass, const Shape& x, const Shape& weight) {
+  return text("conv2d", pass, " ", x, " by ", weight);
+}
+
+}  // namespace
+
+void conv2d_bfloat16(const Conv2dProblem& p, const Bfloat16Forward& pass, const std::string& what) {
+  run(p, pass, what);
+}
+void conv2d_bfloat16(const Conv2dProblem& p, const Bfloat16BackwardInput& pass, const std::string& what) {
+  run(p, pass, what);
+}
+void conv2d_bfloat16(const Conv2dProblem& p, const Bfloat16BackwardParameters& pass, const std::string& what) {
+  run(p, pass, what);
+}
+
+template <>
+void conv2d_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight, View<const float, Cuda> bias,
+                    const Conv2dOptions& options, View<bfloat16, Cuda> y, FilterCache<bfloat16, Cuda>* /*cache*/) {
+  if (y.empty()) return;
+  conv2d_bfloat16(problem_of(x.shape(), weight.shape(), options),
+                  Bfloat16Forward{x.data(), weight.data(), bias.data(), options.relu, y.data()},
+                  described("", x.shape(), weight.shape()));
+}
+
+template <>
+void conv2d_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, Cuda> weight,
+                           const Conv2dOptions& options, View<bfloat16, Cuda> dx) {
+  if (dx.empty()) return;
+  conv2d_bfloat16(problem_of(dx.shape(), weight.shape(), options),
+                  Bfloat16BackwardInput{dy.data(), weight.data(), dx.data()},
+                  described(" input gradient", dx.shape(), weight.shape()));
+}
+
+void conv2d_backward_parameters(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy,
+                                const Conv2dOptions& options, View<float, Cuda> dw, View<float, Cuda> db) {
+  if (x.empty()) return zero_gradients(dw, db);
+  conv2d_bfloat16(problem_of(x.shape(), dw.shape(), options),
+                  Bfloat16BackwardParameters{x.data(), dy.data(), dw.data(), db.data()},
+                  described(" parameter gradients", x.shape(), dw.shape()));
+}
+
+template <>
+void conv2d_backward_weight(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy, const Conv2dOptions& options,
+                            View<float, Cuda> dw) {
+  conv2d_backward_parameters(x, dy, options, dw, {});
+}
+
+}  // namespace fusiform::kernels
