@@ -71,7 +71,8 @@ std::vector<std::uint32_t> run(Network<float, Cpu>& network, NodeId head, In<flo
   return bits;
 }
 
-/// Says what it is asked for. A ReLU behind it is its own work whenever that is allowed.
+/// Says what it is asked for. A ReLU behind it is its own work whenever that is allowed, and so is the gradient of one
+/// before it.
 class Recorder : public Layer<float, Cpu> {
  public:
   explicit Recorder(bool can_end_with_relu = true) : can_end_with_relu_(can_end_with_relu) {}
@@ -79,8 +80,10 @@ class Recorder : public Layer<float, Cpu> {
   [[nodiscard]] Shape output_shape(std::span<const Shape> inputs) const override { return inputs[0]; }
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
   [[nodiscard]] bool can_end_with_relu() const override { return can_end_with_relu_; }
+  [[nodiscard]] bool can_pass_back_through_relu() const override { return true; }
   void forward(const ForwardArguments<float, Cpu>& pass) const override {
     relu = pass.relu;
+    after_relu = pass.after_relu;
     if (pass.relu)
       relu_forward(pass.inputs[0], pass.output);
     else
@@ -91,6 +94,7 @@ class Recorder : public Layer<float, Cpu> {
     input = pass.inputs[0];
   }
   mutable bool relu = false;
+  mutable bool after_relu = false;
   View<const float, Cpu> input;
 
  private:
@@ -253,6 +257,42 @@ TEST_CASE("a layer does the work of the ReLU behind it only if nobody can see it
   CHECK(first->relu);  // which this pass does not need
   pass("relu4", {.keep = {network.find("beside")}});
   CHECK_FALSE(first->relu);
+}
+
+TEST_CASE("a layer does the gradient of the ReLU before it only if nobody else reads either") {
+  const Tensor<float, Cpu> images = random_tensor<float>({2, 3, 3, 1}, Rng(31));
+  const auto asked = [&](const std::vector<std::string>& readers_of_relu, bool other_reader_of_image,
+                         const PassOptions& options) {
+    Network<float, Cpu> network(Shape{3, 3, 1});
+    const NodeId before = network.emplace<Recorder>("before", {}, false);
+    network.emplace<Relu<float, Cpu>>("relu", {});
+    const NodeId behind = network.emplace<Recorder>("behind", {});
+    std::vector<std::string> summands = readers_of_relu;
+    if (other_reader_of_image) summands.emplace_back("before");
+    const NodeId head = summands.size() < 2 ? behind : network.emplace<Add<float, Cpu>>("sum", summands);
+    Activations<float, Cpu> activations;
+    network.forward(images, head, activations, options);
+    const bool after_relu = dynamic_cast<const Recorder&>(network.layer(behind)).after_relu;
+    if (!options.backward) return after_relu;
+    Tensor<float, Cpu> ones(images.shape());
+    ones.fill(1);
+    network.backward(head, ones, activations);
+    // Recorders pass gradients on as they are: with the ReLU's own step, zeros where the image is not positive.
+    const View<const float, Cpu> gradient = activations.gradient(0);
+    for (Index i = 0; i < images.size(); ++i) {
+      const float through_relu = after_relu || images[i] > 0 ? 1.0F : 0.0F;
+      const float beside =
+          (readers_of_relu.size() > 1 && images[i] > 0 ? 1.0F : 0.0F) + (other_reader_of_image ? 1 : 0);
+      CHECK(gradient[i] == through_relu + beside);
+    }
+    CHECK(network.node(before).name == "before");
+    return after_relu;
+  };
+  CHECK(asked({"behind"}, false, {.backward = true, .keep = {0}}));
+  CHECK_FALSE(asked({"behind"}, false, {.keep = {0}}));
+  CHECK_FALSE(asked({"behind"}, false, {.backward = true, .keep = {0, 2}}));
+  CHECK_FALSE(asked({"behind", "relu"}, false, {.backward = true, .keep = {0}}));
+  CHECK_FALSE(asked({"behind"}, true, {.backward = true, .keep = {0}}));
 }
 
 TEST_CASE("activations start afresh with another network") {
