@@ -329,15 +329,15 @@ TEST_CASE("a training pass of VGG16 takes little more than the values that its g
   const NetOptions options{.image = {224, 224, 3}, .heads = {{"", 10}}, .hidden_features = 8};
   auto network = build<float, Cpu>(plan_network("vgg16", options));
   const NodeId head = network.size() - 1;
-  // The ReLUs' values (their own gradients and the next layer's) and the pools' (the next layer's and flatten's).
+  // The values that convolutions read: of ReLUs, except those before pools, and of pools (the last for flatten).
   const std::size_t side = 224;
-  const std::size_t relus = side * side * (2 * 64 + 2 * 128 / 4 + 3 * 256 / 16 + 3 * 512 / 64) + 14 * 14 * 3 * 512;
+  const std::size_t relus = side * side * (64 + 128 / 4 + 2 * 256 / 16 + 2 * 512 / 64) + 14 * 14 * 2 * 512;
   const std::size_t pools = side * side * (64 / 4 + 128 / 16 + 256 / 64 + 512 / 256) + 7 * 7 * 512;
   const std::size_t values = 32 * sizeof(float) * (relus + pools);
   const std::size_t positions = 32 * sizeof(std::int32_t) * pools;
   const std::size_t bytes = network.pass_bytes(head, 32, {.mode = Mode::train});
   CHECK(bytes > values + positions);
-  CHECK(static_cast<double>(bytes) < 1.03 * static_cast<double>(values + positions));
+  CHECK(static_cast<double>(bytes) < 1.07 * static_cast<double>(values + positions));
   // An evaluation: the two largest neighbours.
   const std::size_t largest = 32 * sizeof(float) * 2 * 64 * side * side;
   CHECK(network.pass_bytes(head, 32) == largest);
