@@ -4,6 +4,7 @@
 
 #include <fusiform/ops/conv2d.hpp>
 
+#include "bias_gradient.cuh"
 #include "conv2d_bfloat16.cuh"
 #include "runtime.cuh"
 
@@ -79,6 +80,12 @@ template <>
 void conv2d_backward_weight(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy, const Conv2dOptions& options,
                             View<float, Cuda> dw) {
   conv2d_backward_parameters(x, dy, options, dw, {});
+}
+
+template <>
+void conv2d_backward_bias(View<const bfloat16, Cuda> dy, View<float, Cuda> db) {
+  bias_gradient(dy.data(), db.empty() ? 0 : dy.size() / db.size(), db.size(), db.data(),
+                text("conv2d bias gradient ", dy.shape()));
 }
 
 }  // namespace fusiform::kernels

@@ -2,6 +2,7 @@
 
 #include <fusiform/ops/linear.hpp>
 
+#include "bias_gradient.cuh"
 #include "conv2d_bfloat16.cuh"
 
 namespace fusiform::kernels {
@@ -51,6 +52,11 @@ void linear_backward_parameters(View<const bfloat16, Cuda> x, View<const bfloat1
 template <>
 void linear_backward_weight(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy, View<float, Cuda> dw) {
   linear_backward_parameters(x, dy, dw, {});
+}
+
+template <>
+void linear_backward_bias(View<const bfloat16, Cuda> dy, View<float, Cuda> db) {
+  bias_gradient(dy.data(), dy.shape()[0], db.size(), db.data(), text("linear bias gradient ", dy.shape()));
 }
 
 }  // namespace fusiform::kernels

@@ -17,7 +17,7 @@ void with_kernel(Index kernel, const Run& run) {
 }  // namespace
 
 template <Scalar T>
-void max_pool2d_forward(View<const T, Cuda> x, const PoolWindow& window, View<T, Cuda> y,
+void max_pool2d_forward(View<const T, Cuda> x, const PoolWindow& window, bool after_relu, View<T, Cuda> y,
                         View<std::int32_t, Cuda> positions) {
   for_each_part(x.shape()[0], x.shape().without_batch().size(), [&](Index first, Index images) {
     const auto in = x.batch_range(first, images);
@@ -28,9 +28,10 @@ void max_pool2d_forward(View<const T, Cuda> x, const PoolWindow& window, View<T,
       const LaunchShape shape = over_elements(pool.out_groups, text("max_pool2d ", in.shape()), 1);
       with_kernel(window.kernel, [&]<int Kernel>() {
         if (places == nullptr)
-          launch(max_pool2d_forward_kernel<Kernel, false, N, T>, shape, in.data(), pool, out.data(), places);
+          launch(max_pool2d_forward_kernel<Kernel, false, N, T>, shape, in.data(), pool, after_relu, out.data(),
+                 places);
         else
-          launch(max_pool2d_forward_kernel<Kernel, true, N, T>, shape, in.data(), pool, out.data(), places);
+          launch(max_pool2d_forward_kernel<Kernel, true, N, T>, shape, in.data(), pool, after_relu, out.data(), places);
       });
     });
   });
@@ -52,9 +53,10 @@ void max_pool2d_backward(View<const T, Cuda> dy, View<const std::int32_t, Cuda> 
   });
 }
 
-#define FUSIFORM_MAX_POOL2D(T)                                                                                       \
-  template void max_pool2d_forward(View<const T, Cuda>, const PoolWindow&, View<T, Cuda>, View<std::int32_t, Cuda>); \
-  template void max_pool2d_backward(View<const T, Cuda>, View<const std::int32_t, Cuda>, const PoolWindow&,          \
+#define FUSIFORM_MAX_POOL2D(T)                                                                              \
+  template void max_pool2d_forward(View<const T, Cuda>, const PoolWindow&, bool, View<T, Cuda>,             \
+                                   View<std::int32_t, Cuda>);                                               \
+  template void max_pool2d_backward(View<const T, Cuda>, View<const std::int32_t, Cuda>, const PoolWindow&, \
                                     View<T, Cuda>);
 FUSIFORM_MAX_POOL2D(float)
 FUSIFORM_MAX_POOL2D(bfloat16)

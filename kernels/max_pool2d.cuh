@@ -19,9 +19,10 @@ __device__ inline void take_maxima(const T (&elements)[N], std::int32_t position
   }
 }
 
-/// Windows of Kernel x Kernel pixels, all of which are loaded before they are compared; any for Kernel = 0.
+/// Windows of Kernel x Kernel pixels, all of which are loaded before they are compared; any for Kernel = 0. Behind a
+/// ReLU maxima that are not positive have position -1.
 template <int Kernel, bool WantPositions, int N, class T>
-__global__ void max_pool2d_forward_kernel(const T* x, const __grid_constant__ PoolGeometry pool, T* y,
+__global__ void max_pool2d_forward_kernel(const T* x, const __grid_constant__ PoolGeometry pool, bool after_relu, T* y,
                                           std::int32_t* positions) {
   for_each_pool_group(pool.out_groups, [&](std::uint32_t group) {
     const PoolPlace at = pool.out_place<N>(group);
@@ -54,7 +55,12 @@ __global__ void max_pool2d_forward_kernel(const T* x, const __grid_constant__ Po
     }
     const Index result = Index(group) * N;
     store_elements(best, y + result);
-    if constexpr (WantPositions) store_elements(places, positions + result);
+    if constexpr (WantPositions) {
+#pragma unroll
+      for (int k = 0; k < N; ++k)
+        if (after_relu && arch::number(best[k]) <= 0) places[k] = -1;
+      store_elements(places, positions + result);
+    }
   });
 }
 

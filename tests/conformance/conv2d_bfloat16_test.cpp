@@ -101,7 +101,10 @@ TEST_CASE("bf16 gradients of filters and bias, one by one", "[ops][bfloat16]") {
   const auto x = on_device(o.x), dy = on_device(o.dy);
   const auto dw = result_of<float>(
       c.weight, [&](FloatView r) { conv2d_backward_weight<bfloat16, TestDevice>(x, dy, c.options, r); });
+  const auto db =
+      result_of<float>({c.weight[0]}, [&](FloatView r) { conv2d_backward_bias<bfloat16, TestDevice>(dy, r); });
   CHECK(difference(dw, o.expected.dw).normalized < parameter_tolerance);
+  CHECK(difference(db, o.expected.db).normalized < parameter_tolerance);
 }
 
 TEST_CASE("bf16 convolution with a ReLU, without a bias, from unaligned images", "[ops][bfloat16]") {
@@ -139,6 +142,9 @@ TEST_CASE("bf16 linear layer agrees with sums in double", "[ops][bfloat16]") {
       linear_backward_parameters<bfloat16, TestDevice>(flat(x), flat(dy), r, db.view());
     });
     CHECK(difference(dw, flat_copy(o.expected.dw)).normalized < parameter_tolerance);
+    const auto db =
+        result_of<float>({out}, [&](FloatView r) { linear_backward_bias<bfloat16, TestDevice>(flat(dy), r); });
+    CHECK(difference(db, o.expected.db).normalized < parameter_tolerance);
     const auto dw_alone = result_of<float>(
         {out, in}, [&](FloatView r) { linear_backward_weight<bfloat16, TestDevice>(flat(x), flat(dy), r); });
     CHECK(same_bits(dw_alone, dw));

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <fusiform/ops/max_pool2d.hpp>
+#include <fusiform/ops/relu.hpp>
 
 #include "tests/conformance/pool_windows.hpp"
 #include "tests/support/golden.hpp"
@@ -94,6 +95,27 @@ TEMPLATE_LIST_TEST_CASE("max pooling agrees with a search of every window", "[op
     const auto dx = gradient(dy, positions, options, pool.x);
     // At most nine terms per sum.
     CHECK(difference(in_double(dx), expected_dx).normalized < tolerance<T>(1e-14, 1e-6));
+  }
+}
+
+TEMPLATE_LIST_TEST_CASE("max pooling passes gradients back through a ReLU before it", "[ops][max_pool2d]", AllScalars) {
+  using T = TestType;
+  for (const PoolCase& pool : window_cases()) {
+    CAPTURE(pool.x, pool.kernel, pool.stride, pool.padding);
+    const MaxPool2dOptions options{pool.kernel, pool.stride, pool.padding};
+    MaxPool2dOptions after_relu = options;
+    after_relu.after_relu = true;
+    // Most windows of 2 x 2 have a positive value, most single pixels do not.
+    const auto before = random_elements<T>(pool.x, Rng(3));
+    const auto x = result_of<T>(pool.x, [&](View<T, TestDevice> r) { relu_forward(on_device(before), r); });
+    const auto [y, positions] = pooled(x, options);
+    const auto [y_after_relu, positions_after_relu] = pooled(x, after_relu);
+    CHECK(same_bits(y_after_relu, y));
+    const auto dy = random_elements<T>(y.shape(), Rng(4));
+    const auto of_relu = gradient(dy, positions, options, pool.x);
+    const auto expected =
+        result_of<T>(pool.x, [&](View<T, TestDevice> r) { relu_backward(on_device(x), on_device(of_relu), r); });
+    CHECK(same_bits(gradient(dy, positions_after_relu, after_relu, pool.x), expected));
   }
 }
 

@@ -20,8 +20,7 @@
 
 namespace fusiform {
 
-/// Chains, branches at any point, residual additions and several heads are one structure. A head is a node that
-/// nobody reads.
+/// Chains, branches, residual additions and several heads are one structure. A head is a node that nobody reads.
 template <Scalar T, Device D>
 class Network {
  public:
@@ -241,7 +240,8 @@ class Network {
                          .mode = node.mode_in(options.mode),
                          .rng = options.rng.stream(std::uint64_t{step.node}),
                          .relu = step.result != step.node,
-                         .backward = activations.plan().runs_backward[step.node]});
+                         .backward = activations.plan().runs_backward[step.node],
+                         .after_relu = activations.plan().after_relu[step.node]});
   }
 
   void require_pass(NodeId target, const Activations<T, D>& activations) const {
