@@ -8,15 +8,16 @@
 #include <optional>
 #include <vector>
 
-#include "cudnn_conv2d.hpp"
 #include "kernels/conv2d_few_channels.cuh"
 #include "kernels/conv2d_hopper.cuh"
+#include "kernels/cudnn_conv2d.hpp"
 #include "tests/cuda/device_memory.cuh"
 
 namespace conv2d_timing {
 
 using fusiform::arch::bf16;
 using namespace fusiform::kernels;
+namespace peer = fusiform::cudnn;
 using peer::Pass;
 
 /// One set of tensors; several are used in turn so that the second-level cache holds none of them.
@@ -141,8 +142,6 @@ class Bench {
   /// Takes cuDNN's fastest plan, and compares its result with ours on set 0. Its filter gradient may be float or bf16,
   /// whichever is faster; ours is float.
   void choose_peer(Pass pass, const peer::CudnnLibrary& library, Result& result) {
-    const peer::ConvShape shape{p_.images,       p_.height,   p_.width,  p_.in_channels,
-                                p_.out_channels, p_.kernel_h, p_.stride, p_.padding};
     std::vector<cudnnDataType_t> types{CUDNN_DATA_BFLOAT16};
     if (pass == Pass::backward_weight) types.push_back(CUDNN_DATA_FLOAT);
     peer_.reset();
@@ -150,9 +149,11 @@ class Bench {
     builders_.clear();
     std::size_t bf16_plans = 0;
     for (const cudnnDataType_t type : types) {
-      auto& builder = builders_.emplace_back(std::make_unique<peer::CudnnGraphBuilder>(library, shape));
-      builder->weight_gradient_type = type;
-      for (auto& plan : builder->plans(pass, pass == Pass::forward, 5)) plans_.push_back(std::move(plan));
+      const bool forward = pass == Pass::forward;
+      auto& builder = builders_.emplace_back(std::make_unique<peer::CudnnGraphBuilder>(
+          library, peer::CudnnConv2d{
+                       .problem = p_, .pass = pass, .weight_gradient_type = type, .bias = forward, .relu = forward}));
+      for (auto& plan : builder->plans(5, [](const auto&) { return true; })) plans_.push_back(std::move(plan));
       if (type == CUDNN_DATA_BFLOAT16) bf16_plans = plans_.size();
     }
     if (plans_.empty()) throw std::runtime_error("no plan");

@@ -51,8 +51,10 @@ if(FUSIFORM_HAS_CUDA)
   add_device_program(arch_conformance "${CMAKE_CUDA_ARCHITECTURES}")
   add_device_program(conv2d_hopper_device 90a-real)
   add_device_program(device_code_device "${CMAKE_CUDA_ARCHITECTURES}")
+  add_device_program(cudnn_device "${CMAKE_CUDA_ARCHITECTURES}")
   add_gpu_test(conv2d_hopper_device)
   add_gpu_test(device_code_device)
+  add_gpu_test(cudnn_device)
 
   # The device is compared with what the emulator of this build does.
   set(emulated ${CMAKE_CURRENT_BINARY_DIR}/arch_emulated.safetensors)

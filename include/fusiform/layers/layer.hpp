@@ -25,6 +25,7 @@ enum class Mode { evaluate, train };
 template <Scalar T, Device D>
 struct LayerState {
   std::vector<Tensor<Master<T>, D>> values;
+  Tensor<T, D> weight;  ///< see rounded_weight.hpp
   Tensor<std::int32_t, D> indices;
 };
 

@@ -1,26 +1,33 @@
 #pragma once
-/// cuDNN's backend API, loaded while the program runs: fusiform neither links nor needs it; it is the peer here.
+/// cuDNN's backend API, loaded while the program runs: fusiform neither links nor needs it. To compile this, its
+/// headers are needed.
 
 #include <cstdint>
 #include <cstdlib>
 #include <cudnn.h>
 #include <dlfcn.h>
 #include <initializer_list>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
-namespace peer {
+#include <fusiform/core/error.hpp>
+
+namespace fusiform::cudnn {
 
 /// The functions used, under their own names.
 class CudnnLibrary {
  public:
-  /// Opens $FUSIFORM_CUDNN, or libcudnn.so.9 where the loader finds it.
+  /// Opens $FUSIFORM_CUDNN, or libcudnn.so.9 where the loader finds it. Throws ConfigError that says where it looked.
   CudnnLibrary() {
     const char* path = std::getenv("FUSIFORM_CUDNN");
     library_ = dlopen(path != nullptr ? path : "libcudnn.so.9", RTLD_NOW | RTLD_GLOBAL);
-    if (library_ == nullptr) throw std::runtime_error(std::string("cuDNN: ") + dlerror());
+    if (library_ == nullptr)
+      throw ConfigError(text("cuDNN: expected ",
+                             path != nullptr ? text("the library that FUSIFORM_CUDNN names, ", path)
+                                             : "libcudnn.so.9 in LD_LIBRARY_PATH or a system folder, or its path in "
+                                               "FUSIFORM_CUDNN",
+                             ", got: ", dlerror()));
     find(create_handle, "cudnnCreate");
+    find(set_stream, "cudnnSetStream");
     find(version, "cudnnGetVersion");
     find(error_text, "cudnnGetErrorString");
     find(create, "cudnnBackendCreateDescriptor");
@@ -32,11 +39,13 @@ class CudnnLibrary {
     check(create_handle(&handle), "cudnnCreate");
   }
 
+  /// Throws ConfigError "cuDNN: <what>: <what cuDNN says>" unless `status` is CUDNN_STATUS_SUCCESS.
   void check(cudnnStatus_t status, const char* what) const {
-    if (status != CUDNN_STATUS_SUCCESS) throw std::runtime_error(std::string(what) + ": " + error_text(status));
+    if (status != CUDNN_STATUS_SUCCESS) throw ConfigError(text("cuDNN: ", what, ": ", error_text(status)));
   }
 
   decltype(&cudnnCreate) create_handle = nullptr;
+  decltype(&cudnnSetStream) set_stream = nullptr;
   decltype(&cudnnGetVersion) version = nullptr;
   decltype(&cudnnGetErrorString) error_text = nullptr;
   decltype(&cudnnBackendCreateDescriptor) create = nullptr;
@@ -51,7 +60,7 @@ class CudnnLibrary {
   template <class Function>
   void find(Function& function, const char* name) {
     function = reinterpret_cast<Function>(dlsym(library_, name));
-    if (function == nullptr) throw std::runtime_error(std::string("cuDNN has no ") + name);
+    if (function == nullptr) throw ConfigError(text("cuDNN: expected version 9, got a library without ", name));
   }
   void* library_ = nullptr;
 };
@@ -98,4 +107,4 @@ class CudnnDescriptor {
   cudnnBackendDescriptor_t descriptor_ = nullptr;
 };
 
-}  // namespace peer
+}  // namespace fusiform::cudnn
