@@ -182,12 +182,14 @@ class IncrementalLesions final : public AddedLesions<Master<T>> {
     const View<const T, D> logits = network_.compute(head_, worker.activations);
     worker.labels.clear();
     for (const Index n : worker.active) worker.labels.push_back(images_.labels[static_cast<std::size_t>(first + n)]);
-    if constexpr (!std::same_as<D, Cpu>)
-      return worker.recorder.record(logits, worker.labels, place + block.first, outcomes);
-    worker.outcomes.resize(static_cast<Index>(worker.active.size()));
-    if constexpr (std::same_as<D, Cpu>) record_outcomes<T>(logits, worker.labels, 0, worker.outcomes);
-    for (std::size_t i = 0; i < worker.active.size(); ++i)
-      copy_outcome(worker.outcomes, static_cast<Index>(i), outcomes, place + worker.active[i]);
+    if constexpr (std::same_as<D, Cpu>) {
+      worker.outcomes.resize(static_cast<Index>(worker.active.size()));
+      record_outcomes<T>(logits, worker.labels, 0, worker.outcomes);
+      for (std::size_t i = 0; i < worker.active.size(); ++i)
+        copy_outcome(worker.outcomes, static_cast<Index>(i), outcomes, place + worker.active[i]);
+    } else {
+      worker.recorder.record(logits, worker.labels, place + block.first, outcomes);
+    }
   }
 
   static void copy_outcome(const Outcomes<Master<T>>& from, Index source, Outcomes<Master<T>>& to, Index target) {
