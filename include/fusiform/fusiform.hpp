@@ -64,7 +64,6 @@
 #include <fusiform/analysis/sparse_projection.hpp>
 #include <fusiform/analysis/statistics.hpp>
 #include <fusiform/analysis/subgroups.hpp>
-#include <fusiform/analysis/suffix_lesions.hpp>
 #include <fusiform/analysis/task_variance.hpp>
 #include <fusiform/analysis/unit_effects.hpp>
 #include <fusiform/analysis/unit_means.hpp>
@@ -142,6 +141,7 @@
 #include <fusiform/layers/max_pool2d.hpp>
 #include <fusiform/layers/parameter.hpp>
 #include <fusiform/layers/relu.hpp>
+#include <fusiform/layers/rounded_weight.hpp>
 #include <fusiform/nets/activations.hpp>
 #include <fusiform/nets/alexnet.hpp>
 #include <fusiform/nets/build_network.hpp>
@@ -171,6 +171,7 @@
 #include <fusiform/ops/avg_pool2d.hpp>
 #include <fusiform/ops/batch_norm.hpp>
 #include <fusiform/ops/batch_norm_gradients.hpp>
+#include <fusiform/ops/channel_planes.hpp>
 #include <fusiform/ops/channel_update.hpp>
 #include <fusiform/ops/channel_update_shape.hpp>
 #include <fusiform/ops/conv2d.hpp>

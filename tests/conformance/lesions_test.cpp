@@ -10,7 +10,6 @@
 #include <fusiform/analysis/extract_features.hpp>
 #include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/ranking.hpp>
-#include <fusiform/analysis/suffix_lesions.hpp>
 
 #include "tests/conformance/nets.hpp"
 
@@ -123,9 +122,9 @@ TEST_CASE("a ranking on any device is that of the CPU", "[analysis]") {
     CAPTURE(name);
     const Subject s(name);
     const LesionSite site = lesion_site(s.network, "conv1");
-    IncrementalLesions<double> exact(s.exact, site, s.head, s.exact_images, {.block = 4});
+    IncrementalLesions<double> exact(s.exact, site, s.head, s.exact_images);
     const Ranking expected = rank_units(exact, options);
-    SuffixLesions<float, TestDevice> lesions(s.network, site, s.head, s.images, {.block = 4});
+    IncrementalLesions<float, TestDevice> lesions(s.network, site, s.head, s.images, {.block = 4});
     const Ranking found = rank_units(lesions, options);
     CHECK(found.units == expected.units);
     REQUIRE(found.iterations.size() == expected.iterations.size());
@@ -135,23 +134,48 @@ TEST_CASE("a ranking on any device is that of the CPU", "[analysis]") {
   }
 }
 
-TEST_CASE("what lesions behind one base yield does not depend on range and block", "[analysis]") {
-  const Subject s("chain");
-  const LesionSite site = lesion_site(s.network, "conv1");
+TEST_CASE("lesions added to a base are what their definition says, for any range, block and memory", "[analysis]") {
   const std::vector<Index> base{2};
-  const std::vector<std::vector<Index>> added{{}, {0}, {1, 5}};
-  SuffixLesions<float, TestDevice> lesions(s.network, site, s.head, s.images, {.block = 4});
-  const auto whole = lesions.evaluate(base, added, {0, image_count});
-  SuffixLesions<float, TestDevice> others(s.network, site, s.head, s.images, {.block = 8, .memory = 1});
-  const auto in_larger_blocks = others.evaluate(base, added, {0, image_count});
-  for (const ImageRange range : {ImageRange{0, 4}, ImageRange{4, 7}, ImageRange{8, 3}}) {
-    const auto part = lesions.evaluate(base, added, range);
-    for (std::size_t i = 0; i < added.size(); ++i)
-      CHECK(std::equal(part[i].losses.begin(), part[i].losses.end(), whole[i].losses.begin() + range.first));
-  }
-  for (std::size_t i = 0; i < added.size(); ++i) CHECK(in_larger_blocks[i].losses == whole[i].losses);
+  const std::vector<std::vector<Index>> added{{}, {0}, {1, 3}};
+  const LesionReference<double> exact_reference{.rng = Rng(4)};
+  const LesionReference<float> reference{.rng = Rng(4)};
+  // Sums behind convolutions, flattened features, batch norms; exits into skip connections and pools.
+  for (const char* name : {"chain", "batch norm", "residual", "branched"})
+    for (const LesionManner manner : {LesionManner{}, LesionManner{LesionKind::mean},
+                                      LesionManner{LesionKind::resample}, LesionManner{LesionKind::scale, 0.5}}) {
+      CAPTURE(name, static_cast<int>(manner.kind));
+      const Subject s(name);
+      const LesionSite site = lesion_site(s.network, "conv1", manner.kind);
+      DirectLesion<double> exact(s.exact, site, s.head, s.exact_images, exact_reference);
+      IncrementalLesions<float, TestDevice> lesions(s.network, site, s.head, s.images, {manner, 4}, reference);
+      const auto whole = lesions.evaluate(base, added, {0, image_count});
+      for (std::size_t i = 0; i < added.size(); ++i) {
+        Lesion lesion{.units = base, .kind = manner.kind, .alpha = manner.alpha};
+        lesion.units.insert(lesion.units.end(), added[i].begin(), added[i].end());
+        check_losses(whole[i].losses, exact.evaluate(lesion, all_images()).losses);
+      }
+      IncrementalLesions<float, TestDevice> others(s.network, site, s.head, s.images, {manner, 8, 1}, reference);
+      const auto in_larger_blocks = others.evaluate(base, added, {0, image_count});
+      for (const ImageRange range : {ImageRange{0, 4}, ImageRange{4, 7}, ImageRange{8, 3}}) {
+        const auto part = lesions.evaluate(base, added, range);
+        for (std::size_t i = 0; i < added.size(); ++i)
+          CHECK(std::equal(part[i].losses.begin(), part[i].losses.end(), whole[i].losses.begin() + range.first));
+      }
+      for (std::size_t i = 0; i < added.size(); ++i) CHECK(in_larger_blocks[i].losses == whole[i].losses);
+    }
+  const Subject s("chain");
+  IncrementalLesions<float, TestDevice> lesions(s.network, lesion_site(s.network, "conv2"), s.head, s.images,
+                                                {.block = 4});
   CHECK_THROWS_AS(lesions.evaluate(base, added, {2, 4}), ConfigError);
-  CHECK_THROWS_AS(lesions.evaluate({}, std::vector<std::vector<Index>>{{6}}, {0, 4}), ConfigError);
+  CHECK_THROWS_AS(lesions.evaluate({}, std::vector<std::vector<Index>>{{8}}, {0, 4}), ConfigError);
+  // At another site: what adds its channels up is a linear layer behind a pool.
+  std::vector<std::vector<Index>> singles{{}};
+  for (Index unit = 0; unit < lesions.units(); ++unit) singles.push_back({unit});
+  LesionEvaluator<float, TestDevice> slow(s.network, lesions.site(), s.head, s.images);
+  const auto expected = slow.evaluate(std::span<const std::vector<Index>>(singles));
+  const auto found = lesions.evaluate({}, singles);
+  for (std::size_t i = 0; i < singles.size(); ++i)
+    check_losses(found[i].losses, {expected[i].losses.begin(), expected[i].losses.end()});
 }
 
 TEST_CASE("attributions and features are those of double precision", "[analysis]") {

@@ -10,7 +10,6 @@
 
 #include <fusiform/analysis/attribution.hpp>
 #include <fusiform/analysis/incremental_lesions.hpp>
-#include <fusiform/analysis/suffix_lesions.hpp>
 #include <fusiform/study/study_device.hpp>
 
 namespace fusiform {
@@ -32,12 +31,8 @@ class PlacedNetOn final : public PlacedNet {
                                                                    const LesionManner& manner,
                                                                    std::size_t memory) const override {
     const auto& [site, head, reference] = lesions;
-    if constexpr (std::same_as<D, Cpu>)
-      return std::make_unique<IncrementalLesions<float>>(
-          network_, site, head, images, IncrementalOptions{.manner = manner, .memory = memory}, reference);
-    else
-      return std::make_unique<SuffixLesions<float, D>>(
-          network_, site, head, images, SuffixLesionsOptions{.manner = manner, .memory = memory}, reference);
+    return std::make_unique<IncrementalLesions<float, D>>(
+        network_, site, head, images, IncrementalOptions{.manner = manner, .memory = memory}, reference);
   }
 
   [[nodiscard]] std::unique_ptr<DefinedLesions<float>> defined_lesions(
@@ -51,7 +46,9 @@ class PlacedNetOn final : public PlacedNet {
                                                                std::size_t memory,
                                                                const std::function<void(Index, Index)>& progress,
                                                                const LesionManner& manner) const override {
-    return fusiform::lesion_effects(network_, site, planned, tasks, {.memory = memory}, progress, manner);
+    LesionEvaluatorOptions options{.memory = memory};
+    if constexpr (!std::same_as<D, Cpu>) options.batch = 256;  // enough to keep a GPU at work
+    return fusiform::lesion_effects(network_, site, planned, tasks, options, progress, manner);
   }
 
   [[nodiscard]] std::vector<FeatureTable> extract_features(const std::vector<NodeId>& nodes,
