@@ -83,7 +83,7 @@ template <class Layout>
     walk.tile_columns = cut(walk.out_width, columns);
     for (int rows = std::clamp(1024 / walk.tile_columns, 1, walk.out_height); rows >= 1; --rows) {
       walk.tile_rows = cut(walk.out_height, rows);
-      if (layout.shared_bytes() <= bytes) return layout;
+      if (layout.shared_bytes() <= bytes && walk.lines() < 1 << 14) return layout;
     }
     if (columns <= 16) return layout;
   }

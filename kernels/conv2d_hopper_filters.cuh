@@ -1,12 +1,13 @@
 #pragma once
 /// Filter gradient on Hopper: for every tap the product of output gradients (pixels, out) and image patches
-/// (pixels, in), summed over all pixels. bf16 in, float out. The pixels are cut into `splits` ranges whose partial sums
-/// are added in their order by sum_parts.cuh, so the result does not depend on the schedule.
+/// (pixels, in), summed over all pixels. bf16 in, in one plane or two, float out. The pixels are cut into `splits`
+/// ranges whose partial sums are added in their order by sum_parts.cuh, so the result does not depend on the schedule.
 
 #include "arch/bfloat16.cuh"
 #include "arch/registers.cuh"
 #include "arch/tensor_map.cuh"
 #include "arch/tma.cuh"
+#include "conv2d_hopper_planes.cuh"
 #include "hopper_ring.cuh"
 #include "wide_access.cuh"
 
@@ -20,8 +21,9 @@ struct FilterWalk {
   int tap_rows, tap_columns;
   int in_channels, out_channels;
   int row_tiles, column_tiles, splits;
-  float* parts;       ///< (splits, out, tap_rows, tap_columns, in)
-  float* bias_parts;  ///< (splits, column_tiles, 4, out), or nullptr
+  float* parts;              ///< (splits, out, tap_rows, tap_columns, in)
+  float* bias_parts;         ///< (splits, column_tiles, 4, out), or nullptr
+  HopperPlanes planes = {};  ///< of the gradient and the image
 
   [[nodiscard]] __host__ __device__ int taps() const { return tap_rows * tap_columns; }
   [[nodiscard]] __host__ __device__ int input_blocks() const { return (in_channels + 63) / 64; }
@@ -41,6 +43,8 @@ struct FilterWalk {
 /// What a block computes: output channels from `row`, column tile `column_tile`, pixel blocks [begin, end).
 struct FilterItem {
   int row, column_tile, split, begin, end;
+
+  [[nodiscard]] __device__ int blocks() const { return end - begin; }
 };
 
 /// Items of one range of pixels are neighbours: they read the same pixels at the same time.
@@ -107,24 +111,47 @@ __device__ void copy_filter_item(HopperShared<Tile>& shared, HopperPosition<Tile
     tap_row[i] = std::uint16_t(block.tap / walk.tap_columns);
     tap_column[i] = std::uint16_t(block.tap % walk.tap_columns);
   }
-  GridPlace place(walk, item.begin);
-  for (int step = item.begin; step < item.end; ++step, place.advance(walk)) {
-    std::uint64_t* full = open_stage(shared.stages, at.stage, Tile::a_rows + Tile::b_rows);
-    arch::bf16 *a = shared.a.data[at.stage.stage], *b = shared.b.data[at.stage.stage];
+  for (int product = 0; product < walk.planes.products(); ++product) {
+    const ProductPlanes low = walk.planes.of_product(product);
+    GridPlace place(walk, item.begin);
+    for (int step = item.begin; step < item.end; ++step, place.advance(walk)) {
+      std::uint64_t* full = open_stage(shared.stages, at.stage, Tile::a_rows + Tile::b_rows);
+      arch::bf16 *a = shared.a.data[at.stage.stage], *b = shared.b.data[at.stage.stage];
 #pragma unroll
-    for (int i = 0; i < Tile::rows / 64; ++i)
-      arch::tma_load_im2col(a + i * 4096, &gradient, full, item.row + i * 64, place.column, place.row, place.image, 0,
-                            0);
-    const int y = walk.first_row + place.row * walk.row_step, x = walk.first_column + place.column * walk.column_step;
+      for (int i = 0; i < Tile::rows / 64; ++i)
+        arch::tma_load_im2col(a + i * 4096, &gradient, full, item.row + i * 64 + low.first, place.column, place.row,
+                              place.image, 0, 0);
+      const int y = walk.first_row + place.row * walk.row_step, x = walk.first_column + place.column * walk.column_step;
 #pragma unroll
-    for (int i = 0; i < boxes; ++i)
-      arch::tma_load_im2col(b + i * 4096, &image, full, channel[i], x, y, place.image, tap_column[i], tap_row[i]);
-    at.stage.advance();
+      for (int i = 0; i < boxes; ++i)
+        arch::tma_load_im2col(b + i * 4096, &image, full, channel[i] + low.second, x, y, place.image, tap_column[i],
+                              tap_row[i]);
+      at.stage.advance();
+    }
   }
 }
 
-/// Sums of output gradients, two channels a thread for every 64 rows of the tile: the bias gradient. The items of a
-/// range of pixels take turns, so that each adds the pixels of one step in `column_tiles`.
+/// Whose step it is to add output gradients to the bias gradient: the items of a range of pixels take turns, so that
+/// each adds the pixels of one step in `column_tiles`; once for each plane of the gradient.
+struct BiasTurn {
+  int step = 0, product = 0, turn;
+
+  __device__ BiasTurn(const FilterWalk& walk, const FilterItem& item) : turn(item.begin % walk.column_tiles) {}
+
+  /// Whether this step is the item's.
+  __device__ bool next(const FilterWalk& walk, const FilterItem& item) {
+    const bool mine = turn == item.column_tile && product != 1;
+    if (++turn == walk.column_tiles) turn = 0;
+    if (++step == item.blocks()) {
+      step = 0;
+      ++product;
+      turn = item.begin % walk.column_tiles;
+    }
+    return mine;
+  }
+};
+
+/// Sums of output gradients, two channels a thread for every 64 rows of the tile: the bias gradient.
 template <class Tile>
 struct BiasSums {
   float first[Tile::row_blocks] = {}, second[Tile::row_blocks] = {};
@@ -172,7 +199,7 @@ __device__ void store_filter_item(const HopperSums<Tile>& sums, const FilterWalk
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const float* sum = &sums[m][block * 32 + i * 4];
-        if (place.tap >= walk.taps() || place.channel + i * 8 >= walk.in_channels) continue;
+        if (place.tap >= walk.taps() || place.channel + i * 8 + lane % 4 * 2 >= walk.in_channels) continue;
         if (row < walk.out_channels) *reinterpret_cast<FloatPair*>(out + i * 8) = {sum[0], sum[1]};
         if (row + 8 < walk.out_channels) *reinterpret_cast<FloatPair*>(out + 8 * filter + i * 8) = {sum[2], sum[3]};
       }
@@ -203,13 +230,12 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
     for (int i = int(blockIdx.x); i < walk.items(); i += int(gridDim.x)) {
       const FilterItem item = filter_item<Tile>(walk, i);
       BiasSums<Tile> bias;
-      int turn = item.begin % walk.column_tiles;
+      BiasTurn turn(walk, item);
       const auto add_bias = [&](unsigned stage) {
-        if (walk.bias_parts != nullptr && turn == item.column_tile) bias.add(shared.a.data[stage], consumer);
-        if (++turn == walk.column_tiles) turn = 0;
+        if (walk.bias_parts != nullptr && turn.next(walk, item)) bias.add(shared.a.data[stage], consumer);
       };
-      multiply_steps<Tile, arch::Order::mn_major, arch::Order::mn_major>(sums, shared, at, item.end - item.begin,
-                                                                         consumer, add_bias);
+      multiply_steps<Tile, arch::Order::mn_major, arch::Order::mn_major>(
+          sums, shared, at, walk.planes.products() * item.blocks(), consumer, add_bias);
       store_filter_item<Tile>(sums, walk, item, consumer);
       if (walk.bias_parts != nullptr) bias.store(walk, item, consumer);
     }

@@ -96,6 +96,7 @@ struct ImageTarget {
   arch::bf16* data;
   int images, height, width, channels;
   int first_row, first_column, rows, columns, step;
+  float* floats = nullptr;  ///< in place of `data` where results are float
 
   /// Whether grid and image are the same pixels.
   [[nodiscard]] bool whole() const { return step == 1 && rows == height && columns == width; }

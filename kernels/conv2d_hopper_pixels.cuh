@@ -1,9 +1,13 @@
 #pragma once
 /// Convolution passes that compute one image from another (forward and backward-input) on Hopper: a matrix product of
-/// image patches, which the copy engine gathers tap by tap (im2col), and filters. bf16 in and out, sums in float.
+/// image patches, which the copy engine gathers tap by tap (im2col), and filters. bf16 in, bf16 or float out, sums in
+/// float.
+
+#include <concepts>
 
 #include "arch/registers.cuh"
 #include "arch/tma.cuh"
+#include "conv2d_hopper_planes.cuh"
 #include "conv2d_hopper_store.cuh"
 #include "hopper_ring.cuh"
 
@@ -19,11 +23,25 @@ struct PixelWalk {
   int first_tap, tap_row_step, tap_column_step;  ///< tap (a, b) is filter tap first_tap + a tap_row_step + b ...
   int terms;                                     ///< channels of the image that is read
   int pixel_tiles, column_tiles;
+  HopperPlanes planes = {};
 
   [[nodiscard]] __host__ __device__ int tiles() const { return pixel_tiles * column_tiles; }
   [[nodiscard]] __host__ __device__ int steps(int taps) const {
-    return tap_rows * (tap_columns / taps) * ((terms + 63) / 64);
+    return planes.products() * tap_rows * (tap_columns / taps) * ((terms + 63) / 64);
   }
+};
+
+/// Passes of one launch, `Count` of them: the same filters, each with an image and a target of its own. Tiles are
+/// numbered through, those of pass i from first_tile[i] on.
+template <int Count>
+struct PixelWork {
+  arch::TensorMap image[Count], result[Count];
+  arch::TensorMap filters;
+  PixelWalk walk[Count];
+  PixelStore store[Count];
+  int first_tile[Count + 1];
+
+  [[nodiscard]] __host__ __device__ int tiles() const { return first_tile[Count]; }
 };
 
 #if FUSIFORM_HAS_SM90A
@@ -42,19 +60,23 @@ __device__ void load_filters(arch::bf16* b, const arch::TensorMap& filters, std:
   }
 }
 
+/// Stages of one product: at every tap, blocks of 64 terms.
 template <class Tile, arch::Order Filters>
-__device__ void copy_pixel_tile(HopperShared<Tile>& shared, HopperPosition<Tile>& at, const arch::TensorMap& image,
-                                const arch::TensorMap& filters, const PixelWalk& walk, int pixel, int column) {
+__device__ void copy_pixel_product(HopperShared<Tile>& shared, HopperPosition<Tile>& at, const arch::TensorMap& image,
+                                   const arch::TensorMap& filters, const PixelWalk& walk, int pixel, int column,
+                                   const ProductPlanes& low) {
   const int line = pixel / walk.width, n = line / walk.height;
   const int y = walk.first_row + line % walk.height * walk.row_step;
   const int x = walk.first_column + pixel % walk.width * walk.column_step;
+  // Filters lie as (out, tap, in): the low plane is further along the last, whichever index that is.
+  const int low_term = Filters == arch::Order::k_major ? low.second : 0, low_column = low.second - low_term;
   for (int a = 0; a < walk.tap_rows; ++a)
     for (int b = 0; b < walk.tap_columns; b += Tile::taps)
       for (int term = 0; term < walk.terms; term += 64) {
         if constexpr (Tile::windows > 0) {
           std::uint64_t* full = open_stage(shared.windows, at.window, Tile::a_rows);
-          arch::tma_load_im2col(shared.window.data[at.window.stage], &image, full, term, x, y, n, std::uint16_t(b),
-                                std::uint16_t(a));
+          arch::tma_load_im2col(shared.window.data[at.window.stage], &image, full, term + low.first, x, y, n,
+                                std::uint16_t(b), std::uint16_t(a));
           at.window.advance();
         }
 #pragma unroll
@@ -62,53 +84,81 @@ __device__ void copy_pixel_tile(HopperShared<Tile>& shared, HopperPosition<Tile>
           constexpr int rows = (Tile::windows > 0 ? 0 : Tile::a_rows) + Tile::b_rows;
           std::uint64_t* full = open_stage(shared.stages, at.stage, rows);
           if constexpr (Tile::windows == 0)
-            arch::tma_load_im2col(shared.a.data[at.stage.stage], &image, full, term, x, y, n, std::uint16_t(b),
-                                  std::uint16_t(a));
-          load_filters<Tile, Filters>(shared.b.data[at.stage.stage], filters, full, column,
-                                      walk.first_tap + a * walk.tap_row_step + (b + t) * walk.tap_column_step, term);
+            arch::tma_load_im2col(shared.a.data[at.stage.stage], &image, full, term + low.first, x, y, n,
+                                  std::uint16_t(b), std::uint16_t(a));
+          load_filters<Tile, Filters>(shared.b.data[at.stage.stage], filters, full, column + low_column,
+                                      walk.first_tap + a * walk.tap_row_step + (b + t) * walk.tap_column_step,
+                                      term + low_term);
           at.stage.advance();
         }
       }
+}
+
+/// A tile of a pass, and where it begins.
+struct PixelTile {
+  int pass, pixel, column;
+
+  template <class Tile, int Count>
+  __device__ static PixelTile at(const PixelWork<Count>& work, int tile) {
+    int pass = 0;
+#pragma unroll
+    for (int i = 1; i < Count; ++i) pass += tile >= work.first_tile[i];
+    const int column_tiles = work.walk[0].column_tiles, in_pass = tile - work.first_tile[pass];
+    return {pass, in_pass / column_tiles * Tile::rows, in_pass % column_tiles * Tile::columns};
+  }
+};
+
+/// Everything that a multiplying warpgroup does.
+template <class Tile, arch::Order Filters, class Out, int Count>
+__device__ void multiply_pixels(HopperShared<Tile>& shared, const PixelWork<Count>& work) {
+  const int consumer = int(threadIdx.x) / 128 - 1;
+  HopperPosition<Tile> at;
+  [[maybe_unused]] unsigned turn = 0;
+  HopperSums<Tile> sums;
+  for (int i = int(blockIdx.x); i < work.tiles(); i += int(gridDim.x)) {
+    const PixelTile tile = PixelTile::at<Tile>(work, i);
+    const int steps = work.walk[tile.pass].steps(Tile::taps), pixel = tile.pixel + consumer * Tile::rows_per_consumer;
+    if (steps == 0) clear_sums<Tile>(sums);
+    if constexpr (Tile::windows > 0)
+      multiply_windows<Tile, Filters>(sums, shared, at, steps, consumer);
+    else
+      multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer, [](unsigned) {});
+    const PixelStore& store = work.store[tile.pass];
+    if constexpr (std::same_as<Out, float>)
+      store_floats<Tile>(sums, store, pixel, tile.column);
+    else if (Tile::windows == 0 && store.whole)
+      store_whole<Tile>(sums, shared, turn, work.result[tile.pass], store, pixel, tile.column);
+    else
+      store_lines<Tile>(sums, shared, turn, work.result[tile.pass], store, pixel, tile.column);
+  }
+  if constexpr (!std::same_as<Out, float>)
+    if (threadIdx.x % 32 == 0) arch::tma_store_wait_read<0>();  // shared memory must outlive its copies
 }
 
 #endif
 
 /// One block a multiprocessor (or as many as the tile says), each taking every gridDim.x-th tile. Tiles of the same
 /// pixels are neighbours, so that the image is read from the second-level cache by all but one of them.
-template <class Tile, arch::Order Filters>
+template <class Tile, arch::Order Filters, class Out, int Count>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor)
-    conv2d_hopper_pixels(const __grid_constant__ arch::TensorMap image, const __grid_constant__ arch::TensorMap filters,
-                         const __grid_constant__ arch::TensorMap result, const __grid_constant__ PixelWalk walk,
-                         const __grid_constant__ PixelStore store) {
+    conv2d_hopper_pixels(const __grid_constant__ PixelWork<Count> work) {
 #if FUSIFORM_HAS_SM90A
   auto& shared = *static_cast<HopperShared<Tile>*>(arch::dynamic_shared_memory());
   prepare_rings<Tile>(shared);
-  HopperPosition<Tile> at;
   if (threadIdx.x < 128) {
     arch::release_registers<Tile::producer_registers>();
     if (threadIdx.x != 0) return;
-    for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x))
-      copy_pixel_tile<Tile, Filters>(shared, at, image, filters, walk, tile / walk.column_tiles * Tile::rows,
-                                     tile % walk.column_tiles * Tile::columns);
+    HopperPosition<Tile> at;
+    for (int i = int(blockIdx.x); i < work.tiles(); i += int(gridDim.x)) {
+      const PixelTile tile = PixelTile::at<Tile>(work, i);
+      const PixelWalk& walk = work.walk[tile.pass];
+      for (int product = 0; product < walk.planes.products(); ++product)
+        copy_pixel_product<Tile, Filters>(shared, at, work.image[tile.pass], work.filters, walk, tile.pixel,
+                                          tile.column, walk.planes.of_product(product));
+    }
   } else {
     arch::acquire_registers<Tile::consumer_registers>();
-    const int consumer = int(threadIdx.x) / 128 - 1, steps = walk.steps(Tile::taps);
-    unsigned turn = 0;
-    HopperSums<Tile> sums;
-    for (int tile = int(blockIdx.x); tile < walk.tiles(); tile += int(gridDim.x)) {
-      if (steps == 0) clear_sums<Tile>(sums);
-      if constexpr (Tile::windows > 0)
-        multiply_windows<Tile, Filters>(sums, shared, at, steps, consumer);
-      else
-        multiply_steps<Tile, arch::Order::k_major, Filters>(sums, shared, at, steps, consumer, [](unsigned) {});
-      const int pixel = tile / walk.column_tiles * Tile::rows + consumer * Tile::rows_per_consumer;
-      const int column = tile % walk.column_tiles * Tile::columns;
-      if (Tile::windows == 0 && store.whole)
-        store_whole<Tile>(sums, shared, turn, result, store, pixel, column);
-      else
-        store_lines<Tile>(sums, shared, turn, result, store, pixel, column);
-    }
-    if (threadIdx.x % 32 == 0) arch::tma_store_wait_read<0>();  // shared memory must outlive its copies
+    multiply_pixels<Tile, Filters, Out>(shared, work);
   }
 #endif
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <span>
 
 #include "conv2d_hopper_tile.hpp"
 #include "conv2d_problem.hpp"
@@ -24,7 +25,8 @@ struct PixelProduct {
   int width;           ///< results in a line
   int channels, terms;
   int tap_rows, tap_columns;
-  int column_step;  ///< from one result to the next in the image that is read
+  int column_step;   ///< from one result to the next in the image that is read
+  int products = 1;  ///< of the planes of both factors
 
   [[nodiscard]] constexpr bool takes(const HopperTile& tile) const {
     return tile.taps == 1 || (tile.taps == tap_columns && column_step == 1);
@@ -62,27 +64,38 @@ inline constexpr HopperCost hopper_filter_costs[] = {
 static_assert(std::size(hopper_pixel_costs) == std::size(hopper_pixel_tiles));
 static_assert(std::size(hopper_filter_costs) == std::size(hopper_filter_tiles));
 
-/// Microseconds for `items` of `stages` stages each. Blocks that share a multiprocessor share its rate; one that has it
-/// to itself at the end is not twice as fast.
+/// Microseconds for `items` of `stages` stages each, on the average. Blocks that share a multiprocessor share its rate;
+/// one that has it to itself at the end is not twice as fast.
 [[nodiscard]] constexpr double item_microseconds(const HopperTile& tile, const HopperCost& cost, std::int64_t items,
-                                                 std::int64_t stages, int multiprocessors) {
+                                                 double stages, int multiprocessors) {
   const int blocks = tile.blocks_per_multiprocessor;
   const std::int64_t slots = std::int64_t(multiprocessors) * blocks, rest = items % slots;
   const double last = rest == 0 ? 0.0 : rest > multiprocessors ? blocks : blocks > 1 ? 1.3 : 1.0;
-  return (double(items / slots) * blocks + last) * (double(stages) * cost.stage + cost.around);
+  return (double(items / slots) * blocks + last) * (stages * cost.stage + cost.around);
 }
 
-[[nodiscard]] constexpr HopperPlan plan_pixels(const PixelProduct& p, int multiprocessors) {
+/// Plan of passes over pixels that are launched together.
+[[nodiscard]] constexpr HopperPlan plan_pixels(std::span<const PixelProduct> passes, int multiprocessors) {
   HopperPlan best{-1, 1, 0.0};
   for (int i = 0; i < int(std::size(hopper_pixel_tiles)); ++i) {
     const HopperTile& tile = hopper_pixel_tiles[i];
-    if (!p.takes(tile)) continue;
-    const std::int64_t items = pieces(p.grid_pixels(tile), tile.rows) * pieces(p.channels, tile.columns);
-    const std::int64_t stages = std::int64_t(p.tap_rows) * p.tap_columns * pieces(p.terms, 64);
-    const double time = item_microseconds(tile, hopper_pixel_costs[i], items, stages, multiprocessors);
+    std::int64_t items = 0, stages = 0;
+    bool taken = true;
+    for (const PixelProduct& p : passes) {
+      taken = taken && p.takes(tile);
+      const std::int64_t tiles = pieces(p.grid_pixels(tile), tile.rows) * pieces(p.channels, tile.columns);
+      items += tiles;
+      stages += tiles * p.products * p.tap_rows * p.tap_columns * pieces(p.terms, 64);
+    }
+    if (!taken) continue;
+    const double time =
+        item_microseconds(tile, hopper_pixel_costs[i], items, double(stages) / double(items), multiprocessors);
     if (best.tile < 0 || time < best.microseconds) best = {i, 1, time};
   }
   return best;
+}
+[[nodiscard]] constexpr HopperPlan plan_pixels(const PixelProduct& pass, int multiprocessors) {
+  return plan_pixels(std::span<const PixelProduct>(&pass, 1), multiprocessors);
 }
 
 /// Column tiles and blocks of 64 pixels of the pass over filters.
@@ -93,9 +106,14 @@ static_assert(std::size(hopper_filter_costs) == std::size(hopper_filter_tiles));
   return pieces(std::int64_t(p.images) * p.out_height() * (p.out_width() + tile.taps - 1), 64);
 }
 
+/// Blocks of 64 pixels in a range where factors have two planes. The tensor cores cut every 16 products that they add
+/// to a sum off, about 2e-8 of the sum each (measured on an H100): 1e-5 in a range.
+inline constexpr std::int64_t most_split_blocks = 128;
+
 /// Plan of the filter gradient, with the given tile if it is not -1 and can be used. More ranges fill the last wave
 /// better and cost a float a filter weight each, written and read again.
-[[nodiscard]] constexpr HopperPlan plan_filters(const Conv2dProblem& p, int multiprocessors, int tile_wanted = -1) {
+[[nodiscard]] constexpr HopperPlan plan_filters(const Conv2dProblem& p, int multiprocessors, int tile_wanted = -1,
+                                                int products = 1) {
   HopperPlan best{-1, 1, 0.0};
   const double weights = double(p.out_channels) * p.taps() * p.in_channels;
   for (int i = 0; i < int(std::size(hopper_filter_tiles)); ++i) {
@@ -104,12 +122,13 @@ static_assert(std::size(hopper_filter_costs) == std::size(hopper_filter_tiles));
     if (other_wanted || !filters_take(p, tile)) continue;
     const std::int64_t blocks = filter_pixel_blocks(p, tile);
     const std::int64_t tiles = pieces(p.out_channels, tile.rows) * filter_column_tiles(p, tile);
-    for (int splits = 1; splits <= std::min<std::int64_t>(blocks, 64); ++splits) {
+    const std::int64_t fewest = products > 1 ? pieces(blocks, most_split_blocks) : 1;
+    for (std::int64_t splits = fewest; splits <= std::max(std::min<std::int64_t>(blocks, 64), fewest); ++splits) {
       // Two more passes over the parts, at 2.5 TB/s, and a launch.
-      const double parts = splits == 1 ? 0.0 : 3 + weights * 4 * 2 * splits / 2.5e6;
+      const double parts = splits == 1 ? 0.0 : 3 + weights * 4 * 2 * double(splits) / 2.5e6;
       const double time = parts + item_microseconds(tile, hopper_filter_costs[i], tiles * splits,
-                                                    pieces(blocks, splits), multiprocessors);
-      if (best.tile < 0 || time < best.microseconds) best = {i, splits, time};
+                                                    double(products * pieces(blocks, splits)), multiprocessors);
+      if (best.tile < 0 || time < best.microseconds) best = {i, int(splits), time};
     }
   }
   return best;

@@ -1,7 +1,8 @@
 #pragma once
-/// The way out of the Hopper convolutions: sums in registers to bf16 pixels in memory, with bias, ReLU and a factor a
+/// The way out of the Hopper convolutions: sums in registers to pixels in memory, with bias, ReLU and a factor a
 /// channel (0 for a lesioned one) on the way. They are turned around in shared memory, 64 pixels x 64 channels at a
-/// time. Where pixels follow each other the copy engine takes them from there while the next sums are made.
+/// time, if they become bf16. Where pixels follow each other the copy engine takes them from there while the next sums
+/// are made.
 
 #include "arch/bfloat16.cuh"
 #include "arch/fence.cuh"
@@ -25,20 +26,26 @@ struct PixelStore {
   const float* bias;    ///< one a channel, or nullptr
   const float* factor;  ///< one a channel, after ReLU, or nullptr
   bool relu;
+  float* floats;  ///< in place of `data` where results are float
 };
 
 #if FUSIFORM_HAS_SM90A
 
 /// Bias, ReLU and factor of two neighbouring channels.
-__device__ __forceinline__ std::uint32_t finish_pair(float first, float second, const FloatPair& bias,
-                                                     const FloatPair& factor, bool relu) {
+__device__ __forceinline__ FloatPair finished(float first, float second, const FloatPair& bias, const FloatPair& factor,
+                                              bool relu) {
   first += bias.first;
   second += bias.second;
   if (relu) {
     first = first > 0.0f ? first : 0.0f;
     second = second > 0.0f ? second : 0.0f;
   }
-  return arch::pack_bf16(first * factor.first, second * factor.second);
+  return {first * factor.first, second * factor.second};
+}
+__device__ __forceinline__ std::uint32_t finish_pair(float first, float second, const FloatPair& bias,
+                                                     const FloatPair& factor, bool relu) {
+  const FloatPair result = finished(first, second, bias, factor, relu);
+  return arch::pack_bf16(result.first, result.second);
 }
 
 __device__ __forceinline__ FloatPair load_pair(const float* values, int channel, int channels, float otherwise) {
@@ -147,6 +154,26 @@ __device__ void store_lines(const HopperSums<Tile>& sums, HopperShared<Tile>& sh
       if (threadIdx.x % 32 == 0) arch::tma_store_commit();
       turn = turn + 1 == Tile::outgoing ? 0 : turn + 1;
     }
+}
+
+/// The sums of a consumer as floats, from registers: four lanes write 32 bytes of a pixel.
+template <class Tile>
+__device__ void store_floats(const HopperSums<Tile>& sums, const PixelStore& store, int pixel, int channel) {
+  const int lane = int(threadIdx.x) % 32, first = pixel + int(threadIdx.x) / 32 % 4 * 16 + lane / 4;
+#pragma unroll
+  for (int i = 0; i < 2 * Tile::row_blocks; ++i) {
+    const std::int64_t offset = pixel_offset(store, first + i / 2 * 64 + i % 2 * 8);
+    if (offset < 0) continue;
+#pragma unroll
+    for (int piece = 0; piece < Tile::columns / 8; ++piece) {
+      const int c = channel + piece * 8 + lane % 4 * 2;
+      if (c >= store.channels) continue;
+      const float* sum = &sums[i / 2][piece * 4 + i % 2 * 2];
+      const FloatPair bias = load_pair(store.bias, c, store.channels, 0.0f);
+      const FloatPair factor = load_pair(store.factor, c, store.channels, 1.0f);
+      *reinterpret_cast<FloatPair*>(store.floats + offset + c) = finished(sum[0], sum[1], bias, factor, store.relu);
+    }
+  }
 }
 
 #endif

@@ -15,8 +15,13 @@ __global__ void __launch_bounds__(256)
     sum_few_parts(const float* parts, int part_count, std::int64_t count, float* out) {
   for (std::int64_t i = std::int64_t(blockIdx.x) * 256 + threadIdx.x; i < count; i += std::int64_t(gridDim.x) * 256) {
     float sum = 0.0f;
-#pragma unroll 4
-    for (int part = 0; part < part_count; ++part) sum += parts[part * count + i];
+    for (int first = 0; first < part_count; first += 16) {  // as many loads on their way as fit
+      float values[16];
+#pragma unroll
+      for (int u = 0; u < 16; ++u) values[u] = first + u < part_count ? parts[(first + u) * count + i] : 0.0f;
+#pragma unroll
+      for (int u = 0; u < 16; ++u) sum += values[u];
+    }
     out[i] = sum;
   }
 }

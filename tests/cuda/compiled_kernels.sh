@@ -9,15 +9,20 @@ budget=tests/cuda/register_budget.txt
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-"$nvcc" -std=c++20 --expt-relaxed-constexpr -O3 -gencode=arch=compute_90a,code=sm_90a -Xptxas -v -I include -I . \
-  -cubin --keep --keep-dir "$folder" tests/cuda/conv2d_hopper_device.cu -o "$folder/kernels.cubin" 2>"$folder/log" || { cat "$folder/log"; exit 1; }
+programs="conv2d_hopper_device conv2d_hopper_bf16x2_device"
+for program in $programs; do
+  "$nvcc" -std=c++20 --expt-relaxed-constexpr -O3 -gencode=arch=compute_90a,code=sm_90a -Xptxas -v -I include -I . \
+    -cubin --keep --keep-dir "$folder" "tests/cuda/$program.cu" -o "$folder/$program.cubin" 2>>"$folder/log" ||
+    { cat "$folder/log"; exit 1; }
+done
 
 status=0
 for instruction in wgmma.mma_async .im2col setmaxnreg mbarrier.try_wait; do
-  if ! grep -qF "$instruction" "$folder/conv2d_hopper_device.ptx"; then
-    echo "PTX for sm_90a has no $instruction"
+  for program in $programs; do
+    grep -qF "$instruction" "$folder/$program.ptx" && continue
+    echo "PTX of $program for sm_90a has no $instruction"
     status=1
-  fi
+  done
 done
 
 # One line a kernel: registers, bytes of stack and spills, name. The test's own kernels do not count.
@@ -27,7 +32,7 @@ c++filt <"$folder/log" | awk '
   /bytes stack frame/ { local = $1 + $5 + $9 }
   /Used [0-9]+ registers/ { for (i = 1; i < NF; ++i) if ($i == "Used") registers = $(i + 1)
                             if (name ~ /fusiform::kernels/) print registers, local, name }
-' | sort -k3 >"$folder/now"
+' | sort -u -k3 >"$folder/now"
 [ -s "$folder/now" ] || { echo "no kernel found in the compiler's report"; exit 1; }
 if [ "${3:-}" = --update ]; then
   cp "$folder/now" "$budget"

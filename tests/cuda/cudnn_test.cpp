@@ -1,4 +1,6 @@
-#include "kernels/cudnn.cu"
+#include "kernels/cudnn.hpp"
+
+#include <fusiform/core/error.hpp>
 
 #include "tests/support/catch.hpp"
 

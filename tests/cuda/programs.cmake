@@ -25,6 +25,7 @@ add_library(fusiform_cuda_emulated STATIC ${emulated_sources})
 target_include_directories(fusiform_cuda_emulated PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(fusiform_cuda_emulated PUBLIC fusiform_own_options)
 target_compile_definitions(fusiform_cuda_emulated PUBLIC FUSIFORM_EMULATE_CUDA)
+target_link_libraries(test_cuda PRIVATE fusiform_cuda_emulated)
 target_compile_options(fusiform_cuda_emulated PUBLIC $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi -Wno-unknown-pragmas>
                                               PRIVATE $<$<CONFIG:Debug>:-O2>)
 
@@ -50,9 +51,11 @@ if(FUSIFORM_HAS_CUDA)
 
   add_device_program(arch_conformance "${CMAKE_CUDA_ARCHITECTURES}")
   add_device_program(conv2d_hopper_device 90a-real)
+  add_device_program(conv2d_hopper_bf16x2_device 90a-real)
   add_device_program(device_code_device "${CMAKE_CUDA_ARCHITECTURES}")
   add_device_program(cudnn_device "${CMAKE_CUDA_ARCHITECTURES}")
   add_gpu_test(conv2d_hopper_device)
+  add_gpu_test(conv2d_hopper_bf16x2_device)
   add_gpu_test(device_code_device)
   add_gpu_test(cudnn_device)
 
