@@ -96,7 +96,10 @@
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/data/cifar.hpp>
 #include <fusiform/data/dataset.hpp>
+#include <fusiform/data/device_images.hpp>
+#include <fusiform/data/epoch_order.hpp>
 #include <fusiform/data/image.hpp>
+#include <fusiform/data/image_crop.hpp>
 #include <fusiform/data/labelled_images.hpp>
 #include <fusiform/data/loader.hpp>
 #include <fusiform/data/mapped_file.hpp>
@@ -171,6 +174,7 @@
 #include <fusiform/ops/channel_update.hpp>
 #include <fusiform/ops/conv2d.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
+#include <fusiform/ops/convert.hpp>
 #include <fusiform/ops/copy.hpp>
 #include <fusiform/ops/dropout.hpp>
 #include <fusiform/ops/fill.hpp>

@@ -6,6 +6,7 @@
 
 #include <fusiform/ops/accumulate.hpp>
 #include <fusiform/ops/add.hpp>
+#include <fusiform/ops/convert.hpp>
 #include <fusiform/ops/copy.hpp>
 #include <fusiform/ops/fill.hpp>
 

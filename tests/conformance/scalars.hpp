@@ -1,9 +1,8 @@
 #pragma once
 /// Tensors of every scalar that the device has operations for, bfloat16 included, beside references in double.
 
-#include <fusiform/ops/convert.hpp>
-
 #include "tests/conformance/test_device.hpp"
+#include "tests/support/bfloat16.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/random_tensor.hpp"
 
@@ -13,24 +12,13 @@ namespace fusiform::test {
 using AllScalars =
     std::conditional_t<std::same_as<TestDevice, Cpu>, std::tuple<float, double>, std::tuple<float, bfloat16>>;
 
-template <class T>
-[[nodiscard]] Tensor<bfloat16, Cpu> rounded(const Tensor<T, Cpu>& tensor) {
-  const auto single = converted<float>(tensor);
-  Tensor<bfloat16, Cpu> result(tensor.shape());
-  convert(single.view(), result.view());
-  return result;
-}
-
 /// The same numbers.
 template <class T>
 [[nodiscard]] Tensor<double, Cpu> in_double(const Tensor<T, Cpu>& tensor) {
-  if constexpr (std::same_as<T, bfloat16>) {
-    Tensor<float, Cpu> single(tensor.shape());
-    convert(tensor.view(), single.view());
-    return converted<double>(single);
-  } else {
+  if constexpr (std::same_as<T, bfloat16>)
+    return numbers(tensor);
+  else
     return converted<double>(tensor);
-  }
 }
 
 /// The nearest numbers that T has.

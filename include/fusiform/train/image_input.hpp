@@ -5,6 +5,7 @@
 
 #include <fusiform/core/transfer.hpp>
 #include <fusiform/data/labelled_images.hpp>
+#include <fusiform/ops/convert.hpp>
 
 namespace fusiform {
 
@@ -28,9 +29,19 @@ class ImageInput {
   }
 
  private:
-  [[nodiscard]] View<const T, D> send() { return pixels_.send(); }
+  [[nodiscard]] View<const T, D> send() {
+    if constexpr (std::same_as<T, Master<T>>) {
+      return pixels_.send();
+    } else {
+      const View<const Master<T>, D> pixels = pixels_.send();
+      converted_.resize(pixels.shape());
+      convert(pixels, converted_.view());
+      return converted_;
+    }
+  }
 
   ToDevice<Master<T>, D> pixels_;
+  Tensor<T, D> converted_;  // if T is not the images' scalar
 };
 
 }  // namespace fusiform

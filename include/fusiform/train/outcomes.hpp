@@ -10,6 +10,7 @@
 #include <fusiform/core/tensor.hpp>
 #include <fusiform/core/transfer.hpp>
 #include <fusiform/nets/network.hpp>
+#include <fusiform/ops/convert.hpp>
 #include <fusiform/ops/softmax_cross_entropy.hpp>
 #include <fusiform/train/image_input.hpp>
 
@@ -47,7 +48,8 @@ struct Outcomes {
 
 /// Writes the outcomes of one batch, logits (N, classes), to places first..first+N-1.
 template <Scalar T>
-void record_outcomes(In<T, Cpu> logits, std::span<const Index> labels, Index first, Outcomes<Master<T>>& outcomes) {
+requires std::same_as<T, Master<T>>
+void record_outcomes(In<T, Cpu> logits, std::span<const Index> labels, Index first, Outcomes<T>& outcomes) {
   const Index batch = logits.shape()[0];
   const Index classes = logits.shape()[1];
   softmax_cross_entropy(logits, labels, View<T, Cpu>(outcomes.losses.data() + first, Shape{batch}));
@@ -59,6 +61,14 @@ void record_outcomes(In<T, Cpu> logits, std::span<const Index> labels, Index fir
     outcomes.correct[static_cast<std::size_t>(first + n)] = ahead == 0 ? 1 : 0;
     outcomes.in_top5[static_cast<std::size_t>(first + n)] = ahead < 5 ? 1 : 0;
   }
+}
+
+/// The same for logits in bfloat16, which are exact in float.
+template <std::same_as<bfloat16> T>
+void record_outcomes(In<T, Cpu> logits, std::span<const Index> labels, Index first, Outcomes<float>& outcomes) {
+  auto numbers = Tensor<float, Cpu>::uninitialized(logits.shape());
+  convert(logits, numbers.view());
+  record_outcomes<float>(numbers, labels, first, outcomes);
 }
 
 /// Makes outcomes of logits, batch by batch, for Outcomes that outlive this object. On a GPU a batch's logits are

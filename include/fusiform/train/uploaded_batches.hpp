@@ -5,15 +5,16 @@
 
 #include <fusiform/core/pinned_tensor.hpp>
 #include <fusiform/data/batch_source.hpp>
-#include <fusiform/ops/copy.hpp>
+#include <fusiform/ops/convert.hpp>
 
 namespace fusiform {
 
-/// While a batch is used the next is on its way, beside what the GPU computes. The source must outlive this object.
+/// Images are sent in the scalar of the net. While a batch is used the next is on its way, beside what the GPU
+/// computes. The source must outlive this object.
 template <Scalar T>
 class UploadedBatches final : public BatchSource<T, Cuda> {
  public:
-  explicit UploadedBatches(BatchSource<T, Cpu>& source) : source_(source) {}
+  explicit UploadedBatches(BatchSource<Master<T>, Cpu>& source) : source_(source) {}
 
   [[nodiscard]] Index image_count() const noexcept override { return source_.image_count(); }
 
@@ -47,11 +48,11 @@ class UploadedBatches final : public BatchSource<T, Cuda> {
 
   /// Lets the source's next batch go on its way. What uses the slot's last one has been started.
   void send_next(Slot& slot) {
-    const Batch<T>* batch = source_.next();
+    const Batch<Master<T>>* batch = source_.next();
     if (batch == nullptr) return;
     slot.arrived.wait();
     slot.pixels.resize(batch->images.shape());
-    copy(batch->images.view(), slot.pixels.view());
+    convert(batch->images.view(), slot.pixels.view());
     slot.batch.images.resize(batch->images.shape());
     slot.batch.labels = batch->labels;
     slot.batch.items = batch->items;
@@ -63,7 +64,7 @@ class UploadedBatches final : public BatchSource<T, Cuda> {
     slot.is_full = true;
   }
 
-  BatchSource<T, Cpu>& source_;
+  BatchSource<Master<T>, Cpu>& source_;
   std::array<Slot, 2> slots_;
   std::size_t current_ = 0;  // the slot of the batch that was handed out last
   bool started_ = false;
