@@ -12,7 +12,7 @@ namespace fusiform::kernels {
 
 /// Large tiles for large products; few lines are few images of a linear layer, which is bound by reading its weights.
 using FloatTiles = std::tuple<FloatTile<128, 128, 8, 8, 8, 4, 2>, FloatTile<128, 64, 8, 8, 8, 4, 3>,
-                              FloatTile<64, 64, 8, 8, 8, 4, 6>, FloatTile<8, 128, 16, 8, 2, 1, 8>>;
+                              FloatTile<64, 64, 8, 8, 8, 4, 6>, FloatTile<8, 128, 16, 8, 2, 1, 7>>;
 inline constexpr std::array<GemmTileCost, 4> float_tile_costs{
     {{128, 128, 1.0, 1.5, true}, {128, 64, 0.92, 3}, {64, 64, 0.8, 6}, {8, 128, 0.35, 8, true}}};
 

@@ -172,6 +172,7 @@
 #include <fusiform/ops/batch_norm.hpp>
 #include <fusiform/ops/batch_norm_gradients.hpp>
 #include <fusiform/ops/channel_update.hpp>
+#include <fusiform/ops/channel_update_shape.hpp>
 #include <fusiform/ops/conv2d.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
 #include <fusiform/ops/convert.hpp>
