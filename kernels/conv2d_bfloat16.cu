@@ -6,6 +6,7 @@
 
 #include "bias_gradient.cuh"
 #include "conv2d_bfloat16.cuh"
+#include "cudnn.hpp"
 #include "runtime.cuh"
 
 namespace fusiform::kernels {
@@ -34,6 +35,13 @@ void run(const Conv2dProblem& p, const Pass& pass, const std::string& what) {
           .padding = int_of(options.padding)};
 }
 
+[[nodiscard]] bool by_cudnn(const Conv2dOptions& options) {
+  if (options.algorithm == ConvAlgorithm::cudnn) return true;
+  if (options.algorithm == ConvAlgorithm::automatic || options.algorithm == ConvAlgorithm::implicit_gemm) return false;
+  throw ConfigError(
+      "conv2d: expected the algorithm `automatic`, `implicit_gemm` or `cudnn` for bf16, got one for float alone");
+}
+
 [[nodiscard]] std::string described(const char* pass, const Shape& x, const Shape& weight) {
   return text("conv2d", pass, " ", x, " by ", weight);
 }
@@ -53,39 +61,51 @@ void conv2d_bfloat16(const Conv2dProblem& p, const Bfloat16BackwardParameters& p
 template <>
 void conv2d_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight, View<const float, Cuda> bias,
                     const Conv2dOptions& options, View<bfloat16, Cuda> y, FilterCache<bfloat16, Cuda>* /*cache*/) {
+  const Conv2dProblem p = problem_of(x.shape(), weight.shape(), options);
+  const bool cudnn = by_cudnn(options);
   if (y.empty()) return;
-  conv2d_bfloat16(problem_of(x.shape(), weight.shape(), options),
-                  Bfloat16Forward{x.data(), weight.data(), bias.data(), options.relu, y.data()},
-                  described("", x.shape(), weight.shape()));
+  if (cudnn)
+    conv2d_forward_cudnn<bfloat16>(p, x.data(), weight.data(), {.bias = bias.data(), .relu = options.relu}, y.data());
+  else
+    conv2d_bfloat16(p, Bfloat16Forward{x.data(), weight.data(), bias.data(), options.relu, y.data()},
+                    described("", x.shape(), weight.shape()));
 }
 
 template <>
 void conv2d_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, Cuda> weight,
                            const Conv2dOptions& options, View<bfloat16, Cuda> dx) {
+  const Conv2dProblem p = problem_of(dx.shape(), weight.shape(), options);
+  const bool cudnn = by_cudnn(options);
   if (dx.empty()) return;
-  conv2d_bfloat16(problem_of(dx.shape(), weight.shape(), options),
-                  Bfloat16BackwardInput{dy.data(), weight.data(), dx.data()},
-                  described(" input gradient", dx.shape(), weight.shape()));
-}
-
-void conv2d_backward_parameters(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy,
-                                const Conv2dOptions& options, View<float, Cuda> dw, View<float, Cuda> db) {
-  if (x.empty()) return zero_gradients(dw, db);
-  conv2d_bfloat16(problem_of(x.shape(), dw.shape(), options),
-                  Bfloat16BackwardParameters{x.data(), dy.data(), dw.data(), db.data()},
-                  described(" parameter gradients", x.shape(), dw.shape()));
-}
-
-template <>
-void conv2d_backward_weight(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy, const Conv2dOptions& options,
-                            View<float, Cuda> dw) {
-  conv2d_backward_parameters(x, dy, options, dw, {});
+  if (cudnn)
+    conv2d_backward_input_cudnn<bfloat16>(p, dy.data(), weight.data(), dx.data());
+  else
+    conv2d_bfloat16(p, Bfloat16BackwardInput{dy.data(), weight.data(), dx.data()},
+                    described(" input gradient", dx.shape(), weight.shape()));
 }
 
 template <>
 void conv2d_backward_bias(View<const bfloat16, Cuda> dy, View<float, Cuda> db) {
   bias_gradient(dy.data(), db.empty() ? 0 : dy.size() / db.size(), db.size(), db.data(),
                 text("conv2d bias gradient ", dy.shape()));
+}
+
+void conv2d_backward_parameters(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy,
+                                const Conv2dOptions& options, View<float, Cuda> dw, View<float, Cuda> db) {
+  const Conv2dProblem p = problem_of(x.shape(), dw.shape(), options);
+  const bool cudnn = by_cudnn(options);
+  if (x.empty()) return zero_gradients(dw, db);
+  if (!cudnn)
+    return conv2d_bfloat16(p, Bfloat16BackwardParameters{x.data(), dy.data(), dw.data(), db.data()},
+                           described(" parameter gradients", x.shape(), dw.shape()));
+  conv2d_backward_weight_cudnn<bfloat16>(p, x.data(), dy.data(), dw.data());
+  if (db.data() != nullptr) conv2d_backward_bias(dy, db);
+}
+
+template <>
+void conv2d_backward_weight(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy, const Conv2dOptions& options,
+                            View<float, Cuda> dw) {
+  conv2d_backward_parameters(x, dy, options, dw, {});
 }
 
 }  // namespace fusiform::kernels

@@ -165,6 +165,19 @@ TEST_CASE("an image's bf16 results do not depend on the batch", "[ops][bfloat16]
   CHECK(std::memcmp(one.data(), all.view().batch_range(7, 1).data(), static_cast<std::size_t>(one.size()) * 2) == 0);
 }
 
+TEST_CASE("bf16 convolution refuses algorithms made for float", "[ops][bfloat16]") {
+  const Tensor<bfloat16, TestDevice> x(Shape{1, 4, 4, 8}), weight(Shape{16, 3, 3, 8});
+  Tensor<bfloat16, TestDevice> y(Shape{1, 2, 2, 16}), dx(x.shape());
+  Tensor<float, TestDevice> dw(weight.shape());
+  const auto none = View<float, TestDevice>();
+  for (const ConvAlgorithm algorithm : {ConvAlgorithm::direct, ConvAlgorithm::winograd_2x2}) {
+    const Conv2dOptions options{.algorithm = algorithm};
+    CHECK_THROWS_AS((conv2d_forward<bfloat16, TestDevice>(x, weight, none, options, y.view())), ConfigError);
+    CHECK_THROWS_AS((conv2d_backward_input<bfloat16, TestDevice>(y, weight, options, dx.view())), ConfigError);
+    CHECK_THROWS_AS((conv2d_backward_parameters<bfloat16, TestDevice>(x, y, options, dw.view(), none)), ConfigError);
+  }
+}
+
 TEST_CASE("bf16 operations refuse gradients of other shapes", "[ops][bfloat16]") {
   const Tensor<bfloat16, TestDevice> x(Shape{1, 4, 4, 8}), dy(Shape{1, 4, 4, 16});
   Tensor<float, TestDevice> dw(Shape{16, 1, 1, 8}), db(Shape{16}), other(Shape{8});

@@ -99,6 +99,15 @@ inline constexpr Conv2dProblem conv2d_hopper_cases[] = {
      .kernel_w = 1,
      .stride = 1,
      .padding = 1},
+    {.images = 1,  // a linear layer
+     .height = 1,
+     .width = 70,
+     .in_channels = 200,
+     .out_channels = 40,
+     .kernel_h = 1,
+     .kernel_w = 1,
+     .stride = 1,
+     .padding = 0},
 };
 
 }  // namespace fusiform_test
