@@ -7,6 +7,7 @@
 #include <fusiform/core/storage.hpp>
 
 #include "arch/number.cuh"
+#include "implicit_gemm_chunks.cuh"
 #include "implicit_gemm_plan.hpp"
 #include "implicit_gemm_ranges.cuh"
 

@@ -3,6 +3,7 @@
 /// order of the terms: its bits depend neither on the tile nor on the lines beside it.
 
 #include "implicit_gemm_passes.cuh"
+#include "implicit_gemm_work.cuh"
 
 namespace fusiform::kernels {
 
@@ -23,26 +24,6 @@ struct FloatTile {
   static constexpr int blocks_per_multiprocessor = Blocks;
 #endif
   static_assert(Lines % warp_lines == 0 && Columns % warp_columns == 0, "whole warps");
-};
-
-/// How a pass is cut: blockIdx.x goes through the tiles of one part after the other, columns first; blockIdx.y through
-/// ranges of terms.
-struct GemmWork {
-  Index tiles, column_tiles;
-  Index terms_per_range;
-  Index range_elements;  ///< from the results of one range to those of the next
-  bool aligned_results;  ///< whether all lines of the result begin at multiples of 16 bytes
-};
-
-/// What happens to a sum before it is written.
-struct GemmEpilogue {
-  const float* bias = nullptr;  ///< one a column
-  bool relu = false;
-
-  __device__ float operator()(float sum, Index column) const {
-    if (bias != nullptr) sum += bias[column];
-    return !relu || sum > 0 || sum != sum ? sum : 0.0f;  // NaN stays NaN
-  }
 };
 
 /// Floats more in a row of shared memory: they spread transposed writes over the banks.
@@ -148,17 +129,13 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
   constexpr bool left_adjacent = Pass::Left::terms_adjacent, right_adjacent = Pass::Right::terms_adjacent;
 
   const auto& part = pass.part(int(blockIdx.x / work.tiles));
-  const Index tile = blockIdx.x % work.tiles;
-  const Index first_line = tile / work.column_tiles * Tile::lines;
-  const Index first_column = tile % work.column_tiles * Tile::columns;
-  if (first_line >= part.lines) return;  // the whole block
-  const Index first_term = Index(blockIdx.y) * work.terms_per_range;
-  const Index terms = part.terms - first_term < work.terms_per_range ? part.terms - first_term : work.terms_per_range;
+  const GemmBlock block = block_of<Tile>(work, part.terms);
+  if (block.first_line >= part.lines) return;  // the whole block
 
   auto& memory = *static_cast<FloatTileMemory<Tile>*>(arch::dynamic_shared_memory());
   const int thread = int(threadIdx.x);
-  LeftReader left(part.left, first_line, first_term, thread);
-  RightReader right(part.right, first_column, first_term, thread);
+  LeftReader left(part.left, block.first_line, block.first_term, thread);
+  RightReader right(part.right, block.first_column, block.first_term, thread);
   Chunk<float, V> left_chunks[LeftReader::Chunks::count], right_chunks[RightReader::Chunks::count];
   const auto put = [&](int stage) {
     put_chunks<left_adjacent, typename LeftReader::Chunks>(left_chunks, thread, memory.left[stage]);
@@ -166,19 +143,18 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
   };
   const FloatThread<Tile> at(thread);
   FloatSums<Tile> sums = {};
-  const int steps = int((terms + Tile::terms - 1) / Tile::terms);
-  if (steps > 0) {
-    left.read(left_chunks);
-    right.read(right_chunks);
+  if (block.steps > 0) {
+    read_chunks(left, left_chunks);
+    read_chunks(right, right_chunks);
     put(0);
     __syncthreads();
   }
 #pragma unroll 1
-  for (int step = 0; step < steps; ++step) {
-    const bool more = step + 1 < steps;
+  for (int step = 0; step < block.steps; ++step) {
+    const bool more = step + 1 < block.steps;
     if (more) {
-      left.read(left_chunks);
-      right.read(right_chunks);
+      read_chunks(left, left_chunks);
+      read_chunks(right, right_chunks);
     }
     multiply_terms(memory, step % 2, at, sums);
     if (more) put((step + 1) % 2);
@@ -186,10 +162,10 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
   }
 #pragma unroll
   for (int i = 0; i < Tile::thread_lines; ++i) {
-    const Index line = first_line + at.first_line + FloatThread<Tile>::line(i);
+    const Index line = block.first_line + at.first_line + FloatThread<Tile>::line(i);
     if (line < part.lines)
-      put_line<Tile>(sums[i], part.result.line(line) + Index(blockIdx.y) * work.range_elements,
-                     first_column + at.first_column, part.columns, work.aligned_results, epilogue);
+      put_line<Tile>(sums[i], part.result.line(line) + block.results, block.first_column + at.first_column,
+                     part.columns, work.aligned_results, epilogue);
   }
 }
 

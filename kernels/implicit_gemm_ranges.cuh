@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "implicit_gemm_float.cuh"
+#include "implicit_gemm_work.cuh"
 #include "runtime.cuh"
 #include "sum_parts.cuh"
 

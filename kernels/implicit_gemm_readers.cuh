@@ -1,7 +1,7 @@
 #pragma once
 /// The operands of the products that convolutions are: what a line (a row of the left factor, a column of the right
-/// one) and a term of the sum are, and where their element lies. A reader fetches a thread's chunks of one tile after
-/// the other along the terms. What is outside of the image or of the product is zero.
+/// one) and a term of the sum are, and where their element lies. A reader goes through a thread's chunks of one tile
+/// after the other along the terms: visit(i, where, inside). What is outside of the image or of the product is zero.
 ///
 /// `terms_adjacent`: whether the neighbours in a chunk are terms of one line, or lines of one term.
 
@@ -50,18 +50,21 @@ class Reader<WindowLines<T>, V, Lines, Terms, Threads> {
     }
   }
 
-  __device__ void read(Chunk<T, V> (&chunks)[Chunks::count]) {
+  template <class Visit>
+  __device__ void next(const Visit& visit) {
     const int row = term_.high * of_.direction, column = term_.middle * of_.direction;
     const int pixel = row * of_.width + column;
 #pragma unroll
     for (int i = 0; i < Chunks::count; ++i) {
       const bool inside = term_.high < of_.tap_rows && unsigned(row_[i] + row) < unsigned(of_.height) &&
                           unsigned(column_[i] + column) < unsigned(of_.width);
-      chunks[i] =
-          inside ? chunk_at<V>(of_.images + (Index(pixel_[i] + pixel) * of_.channels + term_.low)) : Chunk<T, V>{};
+      visit(i, of_.images + (Index(pixel_[i] + pixel) * of_.channels + term_.low), inside);
     }
     of_.taps.advance(term_, step_);
   }
+
+  /// The first element: an address for copies that copy nothing.
+  __device__ const T* start() const { return of_.images; }
 
  private:
   const WindowLines<T>& of_;
@@ -86,15 +89,19 @@ class Reader<MatrixLines<T>, V, Lines, Terms, Threads> {
   __device__ Reader(const MatrixLines<T>& operand, Index first_line, Index first_term, int thread)
       : of_(operand), line_(first_line + Chunks::row(thread, 0)), term_(first_term + Chunks::column(thread)) {}
 
-  __device__ void read(Chunk<T, V> (&chunks)[Chunks::count]) {
+  template <class Visit>
+  __device__ void next(const Visit& visit) {
 #pragma unroll
     for (int i = 0; i < Chunks::count; ++i) {
       const Index line = line_ + i * Chunks::row_step;
       const bool inside = term_ < of_.terms && line < of_.lines;
-      chunks[i] = inside ? chunk_at<V>(of_.matrix + (line * of_.terms + term_)) : Chunk<T, V>{};
+      visit(i, of_.matrix + (line * of_.terms + term_), inside);
     }
     term_ += Terms;
   }
+
+  /// The first element: an address for copies that copy nothing.
+  __device__ const T* start() const { return of_.matrix; }
 
  private:
   const MatrixLines<T>& of_;
@@ -121,15 +128,19 @@ class Reader<MatrixTerms<T>, V, Lines, Terms, Threads> {
     left_ = line < of_.lines ? int(of_.terms - term) : 0;
   }
 
-  __device__ void read(Chunk<T, V> (&chunks)[Chunks::count]) {
+  template <class Visit>
+  __device__ void next(const Visit& visit) {
 #pragma unroll
     for (int i = 0; i < Chunks::count; ++i) {
       const bool inside = i * Chunks::row_step < left_;
-      chunks[i] = inside ? chunk_at<V>(next_ + i * Chunks::row_step * of_.lines) : Chunk<T, V>{};
+      visit(i, next_ + i * Chunks::row_step * of_.lines, inside);
     }
     left_ -= Terms;
     next_ += Terms * of_.lines;
   }
+
+  /// The first element: an address for copies that copy nothing.
+  __device__ const T* start() const { return of_.matrix; }
 
  private:
   const MatrixTerms<T>& of_;
@@ -162,17 +173,19 @@ class Reader<FilterTerms<T>, V, Lines, Terms, Threads> {
         step_(operand.taps.place(Chunks::row_step)),
         line_(int(first_line) + Chunks::column(thread)) {}
 
-  __device__ void read(Chunk<T, V> (&chunks)[Chunks::count]) {
+  template <class Visit>
+  __device__ void next(const Visit& visit) {
 #pragma unroll
     for (int i = 0; i < Chunks::count; ++i) {
       const int tap = of_.first_tap + (term_.high * of_.kernel_width + term_.middle) * of_.tap_step;
       const bool inside = term_.high < of_.tap_rows && line_ < of_.channels;
-      chunks[i] = inside
-                      ? chunk_at<V>(of_.filters + ((Index(term_.low) * of_.kernel_taps + tap) * of_.channels + line_))
-                      : Chunk<T, V>{};
+      visit(i, of_.filters + ((Index(term_.low) * of_.kernel_taps + tap) * of_.channels + line_), inside);
       of_.taps.advance(term_, step_);
     }
   }
+
+  /// The first element: an address for copies that copy nothing.
+  __device__ const T* start() const { return of_.filters; }
 
  private:
   const FilterTerms<T>& of_;
@@ -210,21 +223,31 @@ class Reader<WindowTerms<T>, V, Lines, Terms, Threads> {
     line_.middle -= of_.padding;
   }
 
-  __device__ void read(Chunk<T, V> (&chunks)[Chunks::count]) {
+  template <class Visit>
+  __device__ void next(const Visit& visit) {
 #pragma unroll
     for (int i = 0; i < Chunks::count; ++i) {
       const int row = term_.middle * of_.step + line_.high, column = term_.low * of_.step + line_.middle;
       const bool inside = term_.high < of_.image_count && unsigned(row) < unsigned(of_.height) &&
                           unsigned(column) < unsigned(of_.width);
       const int pixel = (term_.high * of_.height + row) * of_.width + column;
-      chunks[i] = inside ? chunk_at<V>(of_.images + (Index(pixel) * of_.channels + line_.low)) : Chunk<T, V>{};
+      visit(i, of_.images + (Index(pixel) * of_.channels + line_.low), inside);
       of_.grid.advance(term_, step_);
     }
   }
+
+  /// The first element: an address for copies that copy nothing.
+  __device__ const T* start() const { return of_.images; }
 
  private:
   const WindowTerms<T>& of_;
   Place term_, step_, line_;
 };
+
+/// The same, into registers.
+template <class Reader, class T, int V, int Count>
+__device__ inline void read_chunks(Reader& reader, Chunk<T, V> (&chunks)[Count]) {
+  reader.next([&](int i, const T* at, bool inside) { chunks[i] = inside ? chunk_at<V>(at) : Chunk<T, V>{}; });
+}
 
 }  // namespace fusiform::kernels

@@ -130,21 +130,46 @@ TEMPLATE_LIST_TEST_CASE("conv2d is the definition, up to rounding", "[ops][conv2
   }
 }
 
-TEST_CASE("conv2d: an image's output and input gradient do not depend on the rest of the batch", "[ops][conv2d]") {
-  // Batches that the devices divide in other ways than one image.
-  for (const Case& c : {Case{{9, 7, 9, 8}, {12, 3, 3, 8}, {.padding = 1}},
-                        Case{{5, 9, 8, 3}, {7, 3, 3, 3}, {.stride = 2, .padding = 1}}}) {
+TEST_CASE("conv2d by bf16x2 is the definition within 2e-5", "[ops][conv2d]") {
+  for (const Case& c : cases()) {
     CAPTURE(c);
-    const Problem<float> batch(c);
-    const auto y = batch.y(), dx = batch.dx();
-    for (const Index n : {Index{0}, c.x[0] - 1}) {
-      Problem<float> one = batch;
-      one.x = image_of(batch.x, n);
-      one.dy = image_of(batch.dy, n);
-      CHECK(same_bits(image_of(y, n), one.y()));
-      CHECK(same_bits(image_of(dx, n), one.dx()));
+    Problem<float> p(c);
+    p.options.algorithm = ConvAlgorithm::bf16x2;
+    if (std::same_as<TestDevice, Cpu>) {
+      CHECK_THROWS_AS(p.y(), ConfigError);
+      CHECK_THROWS_AS(p.dx(), ConfigError);
+      CHECK_THROWS_AS(p.dw(), ConfigError);
+      continue;
     }
+    const ConvolutionReference expected = reference_of(p);
+    // Two bf16 keep 16 bits of a number, of which the product of the lower halves is left out: about 5e-6 of each
+    // product, and less of a sum. Results that are zero must be so.
+    CHECK(normalised_error(expected.y, p.y()) <= 2e-5);
+    CHECK(normalised_error(expected.dx, p.dx()) <= 2e-5);
+    CHECK(normalised_error(expected.dw, p.dw()) <= 2e-5);
   }
+}
+
+TEST_CASE("conv2d: an image's output and input gradient do not depend on the rest of the batch", "[ops][conv2d]") {
+  // Batches for which the devices choose other tiles than for one image.
+  std::vector<ConvAlgorithm> algorithms{ConvAlgorithm::automatic};
+  if (std::same_as<TestDevice, Cuda>) algorithms.push_back(ConvAlgorithm::bf16x2);
+  for (const Case& c : {Case{{11, 7, 9, 8}, {128, 3, 3, 8}, {.padding = 1}},
+                        Case{{9, 9, 9, 16}, {16, 3, 3, 16}, {.stride = 2, .padding = 1}},
+                        Case{{5, 9, 8, 3}, {7, 3, 3, 3}, {.stride = 2, .padding = 1}}})
+    for (const ConvAlgorithm algorithm : algorithms) {
+      CAPTURE(c, static_cast<int>(algorithm));
+      Problem<float> batch(c);
+      batch.options.algorithm = algorithm;
+      const auto y = batch.y(), dx = batch.dx();
+      for (const Index n : {Index{0}, c.x[0] - 1}) {
+        Problem<float> one = batch;
+        one.x = image_of(batch.x, n);
+        one.dy = image_of(batch.dy, n);
+        CHECK(same_bits(image_of(y, n), one.y()));
+        CHECK(same_bits(image_of(dx, n), one.dx()));
+      }
+    }
 }
 
 TEST_CASE("conv2d takes its batch from anywhere in a tensor", "[ops][conv2d]") {
@@ -169,7 +194,9 @@ TEST_CASE("conv2d without a bias is conv2d with a bias of 0, to the bit", "[ops]
 }
 
 TEST_CASE("conv2d with ReLU is conv2d, then ReLU, to the bit", "[ops][conv2d]") {
-  for (const Case& c : {Case{{2, 5, 6, 8}, {12, 3, 3, 8}, {}}, Case{{1, 5, 6, 3}, {7, 3, 3, 3}, {.padding = 1}}}) {
+  const ConvAlgorithm other = std::same_as<TestDevice, Cuda> ? ConvAlgorithm::bf16x2 : ConvAlgorithm::implicit_gemm;
+  for (const Case& c : {Case{{2, 5, 6, 8}, {12, 3, 3, 8}, {}}, Case{{1, 5, 6, 3}, {7, 3, 3, 3}, {.padding = 1}},
+                        Case{{1, 5, 6, 8}, {12, 3, 3, 8}, {.algorithm = other}}}) {
     Problem<float> p(c);
     p.x[0] = std::numeric_limits<float>::quiet_NaN();  // ReLU hides no number that is none
     const auto sums = p.y();
@@ -227,14 +254,15 @@ TEST_CASE("conv2d names what does not fit", "[ops][conv2d]") {
   CHECK_THROWS_AS((conv2d_backward_bias<float, TestDevice>(y, bias.view())), ShapeError);
 }
 
-TEST_CASE("conv2d on a GPU refuses the algorithms of the CPU", "[ops][conv2d]") {
-  if constexpr (std::same_as<TestDevice, Cuda>)
-    for (const ConvAlgorithm algorithm :
-         {ConvAlgorithm::direct, ConvAlgorithm::winograd_2x2, ConvAlgorithm::winograd_4x4}) {
-      Problem<float> p({{1, 4, 4, 4}, {4, 3, 3, 4}, {.padding = 1}});
-      p.options.algorithm = algorithm;
-      CHECK_THROWS_AS(p.y(), ConfigError);
-      CHECK_THROWS_AS(p.dx(), ConfigError);
-      CHECK_THROWS_AS(p.dw(), ConfigError);
-    }
+TEST_CASE("conv2d refuses the algorithms of other devices", "[ops][conv2d]") {
+  std::vector<ConvAlgorithm> others{ConvAlgorithm::cudnn};
+  if (std::same_as<TestDevice, Cuda>)
+    others = {ConvAlgorithm::direct, ConvAlgorithm::winograd_2x2, ConvAlgorithm::winograd_4x4};
+  for (const ConvAlgorithm algorithm : others) {
+    Problem<float> p({{1, 4, 4, 4}, {4, 3, 3, 4}, {.padding = 1}});
+    p.options.algorithm = algorithm;
+    CHECK_THROWS_AS(p.y(), ConfigError);
+    CHECK_THROWS_AS(p.dx(), ConfigError);
+    CHECK_THROWS_AS(p.dw(), ConfigError);
+  }
 }

@@ -120,6 +120,25 @@ TEMPLATE_LIST_TEST_CASE("linear is the matrix product", "[ops][linear]", TestSca
   }
 }
 
+TEST_CASE("linear by bf16x2 is the matrix product within 2e-5", "[ops][linear]") {
+  for (const Sizes& s : all_sizes) {
+    CAPTURE(s.batch, s.in, s.out);
+    if (s.in * s.out > 1 << 20) continue;
+    const Problem<float> p(s);
+    if (std::same_as<TestDevice, Cpu>) {
+      CHECK_THROWS_AS(p.y({.algorithm = ConvAlgorithm::bf16x2}), ConfigError);
+      continue;
+    }
+    const auto y = p.y({.algorithm = ConvAlgorithm::bf16x2});
+    CHECK(normalised_error(reference_of(p).y, y) < 2e-5);
+    if (s.batch == 0) continue;
+    const Problem<float> last = p.last(1);
+    CHECK(same_bits(last.y({.algorithm = ConvAlgorithm::bf16x2}),
+                    Tensor<float, Cpu>(last.dy.shape(), y.view().batch_range(s.batch - 1, 1).span())));
+  }
+  CHECK_THROWS_AS(Problem<float>({1, 2, 3}).y({.algorithm = ConvAlgorithm::direct}), ConfigError);
+}
+
 TEST_CASE("linear agrees with PyTorch", "[ops][linear]") {
   const Goldens goldens;
   Problem<float> p({4, 17, 9});
