@@ -6,6 +6,7 @@
 
 #include "bias_gradient.cuh"
 #include "conv2d_bfloat16.cuh"
+#include "conv2d_mma.cuh"
 #include "cudnn.hpp"
 #include "runtime.cuh"
 
@@ -19,8 +20,10 @@ namespace {
 
 template <class Pass>
 void run(const Conv2dProblem& p, const Pass& pass, const std::string& what) {
-  if (usable_device_code() == DeviceCode::hopper && hopper_takes(p)) return conv2d_bfloat16_hopper(p, pass, what);
-  throw ConfigError(text(what, ": bf16 needs a GPU of compute capability 9.0 and a kernel that fits it"));
+  if (usable_device_code() == DeviceCode::hopper && hopper_takes(p))
+    conv2d_bfloat16_hopper(p, pass, what);
+  else
+    conv2d_bfloat16_mma(p, pass);
 }
 
 [[nodiscard]] Conv2dProblem problem_of(const Shape& x, const Shape& weight, const Conv2dOptions& options) {

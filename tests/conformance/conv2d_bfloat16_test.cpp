@@ -29,13 +29,14 @@ struct Convolution {
 };
 
 /// Channels that kernels take as they are, and 1, 3, 5 and 10 of them; filters of one pixel, larger than the stride and
-/// smaller; no image.
+/// smaller; a stride that only the kernels of older GPUs take; no image.
 std::vector<Convolution> convolutions() {
   return {{{2, 7, 9, 16}, {24, 3, 3, 16}, {.padding = 1}},
           {{1, 8, 7, 3}, {16, 3, 3, 3}, {.padding = 1}},
           {{2, 5, 6, 10}, {5, 3, 2, 10}, {.stride = 2, .padding = 1}},
           {{3, 6, 5, 8}, {8, 1, 1, 8}, {.stride = 3}},
           {{1, 23, 19, 1}, {3, 11, 11, 1}, {.stride = 4, .padding = 2}},
+          {{2, 12, 21, 12}, {10, 3, 3, 12}, {.stride = 9, .padding = 1}},
           {{0, 4, 4, 8}, {16, 3, 3, 8}, {.padding = 1}}};
 }
 
