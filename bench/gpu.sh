@@ -3,6 +3,7 @@
 #   bench/gpu.sh build        where nvcc is: puts the programs into build/gpu
 #   bench/gpu.sh sanitize [OUT]   where the GPU is: every shape under compute-sanitizer, the reports whole in OUT
 #   bench/gpu.sh run [OUT]    where the GPU is: correctness first, then the times against cuDNN; results go to OUT
+#   bench/gpu.sh train [OUT]  where the GPU is: training steps of VGG16, ours and PyTorch's, in less than a minute
 # cuDNN is the one that lies beside python3's torch, or $FUSIFORM_CUDNN. Without it only our times are shown.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -11,13 +12,28 @@ programs=build/gpu
 build() {
   mkdir -p "$programs"
   # Spills, local memory and serialized wgmma are errors.
-  flags="-gencode=arch=compute_90a,code=sm_90a -std=c++20 -O3 -I. -Iinclude -Werror all-warnings \
+  flags="-gencode=arch=compute_90a,code=sm_90a -std=c++20 --expt-relaxed-constexpr -O3 -I. -Iinclude -Werror all-warnings \
     -Xptxas -warn-spills,-warn-lmem-usage,-Werror --threads 1"
   for source in tests/cuda/conv2d_hopper_device.cu bench/gpu/conv2d_gpu.cu; do
     program=$programs/$(basename "$source" .cu)
     # shellcheck disable=SC2086 # the flags are many words
     nice -n 19 nvcc $flags "$source" -o "$program.new" -ldl && mv "$program.new" "$program" || return 1
   done
+  build_train_step
+}
+
+# The library's kernels, for Hopper only, and a program of ordinary C++ that uses them.
+build_train_step() {
+  objects=$programs/kernels
+  mkdir -p "$objects"
+  rm -f "$objects"/*.o
+  for source in kernels/*.cu; do
+    # shellcheck disable=SC2086,SC2046 # the flags are many words; without ccache there is one less
+    nice -n 19 $(command -v ccache) nvcc $flags -c "$source" -o "$objects/$(basename "$source" .cu).o" || return 1
+  done
+  toolkit=$(dirname "$(dirname "$(command -v nvcc)")")
+  nice -n 19 g++ -std=c++20 -O2 -march=x86-64-v3 -fopenmp -Wall -Wextra -I. -Iinclude bench/gpu/train_step_gpu.cpp \
+    "$objects"/*.o -L"$toolkit/lib64" -lcudart_static -ldl -lpthread -lrt -o "$programs/train_step_gpu"
 }
 
 find_cudnn() {
@@ -50,6 +66,17 @@ run() {
   return $status
 }
 
+train() {
+  out=${1:-build/gpu/results}
+  mkdir -p "$out"
+  {
+    timeout 60 "$programs/train_step_gpu" --graph --profile --seconds 2 &&
+      timeout 60 python3 bench/gpu/train_step_gpu.py --seconds 2 --profile
+    timeout 40 "$programs/train_step_gpu" --float --batch 64 --profile --seconds 2 &&
+      timeout 40 python3 bench/gpu/train_step_gpu.py --float --batch 64 --seconds 2
+  } 2>&1 | tee "$out/train_step.txt"
+}
+
 # Open: on an H100 (2026-11-27) memcheck counted 11 errors for shape 0, whose text was not kept, and none for shape 3;
 # synccheck none for either. Under the emulator the address sanitizer finds no access out of bounds in any tile.
 sanitize() {
@@ -71,5 +98,6 @@ case ${1:-} in
   build) build ;;
   sanitize) sanitize "${2:-}" ;;
   run) run "${2:-}" ;;
-  *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
+  train) train "${2:-}" ;;
+  *) sed -n '2,7s/^# //p' "$0"; exit 2 ;;
 esac

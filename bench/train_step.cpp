@@ -29,7 +29,7 @@ constexpr std::array<std::pair<const char*, Work>, 2> works{
     {{"train_step", Work::train_step}, {"forward", Work::forward}}};
 
 Measure fusiform_measure(const NetCase& net, Work work) {
-  const auto run = std::make_shared<NetRun>(net);
+  const auto run = std::make_shared<NetRun<float, Cpu>>(net);
   const auto once = [run, work] { work == Work::train_step ? run->train_step() : run->forward(); };
   once();  // memory touched, buffers grown
   return repeated(once);

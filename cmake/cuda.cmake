@@ -28,8 +28,10 @@ if(FUSIFORM_HAS_CUDA)
   target_include_directories(fusiform_cuda_headers INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
                                                              $<INSTALL_INTERFACE:include/fusiform-cuda>)
   target_link_libraries(fusiform_cuda_headers INTERFACE fusiform CUDA::cudart_static)
-  # CMake 3.25 does not know that nvcc 13 has C++20: neither CUDA_STANDARD nor cxx_std_20 asks for it.
-  target_compile_options(fusiform_cuda_headers INTERFACE $<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:-std=c++20>)
+  # CMake 3.25 does not know that nvcc 13 has C++20: neither CUDA_STANDARD nor cxx_std_20 asks for it. constexpr functions
+  # of the headers, as those of core/random.hpp, run on the device too.
+  target_compile_options(fusiform_cuda_headers
+                         INTERFACE $<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:-std=c++20 --expt-relaxed-constexpr>)
 
   # Warnings, register spills and arrays in local memory are errors.
   set(FUSIFORM_CUDA_STRICT $<$<COMPILE_LANG_AND_ID:CUDA,NVIDIA>:-Werror=all-warnings

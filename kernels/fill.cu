@@ -6,7 +6,9 @@ namespace fusiform::kernels {
 
 template <Scalar T>
 void fill(T value, View<T, Cuda> y) {
-  launch(fill_kernel<T>, over_elements(y.size(), text("fill ", y.shape())), value, y.size(), y.data());
+  with_width<T>({y.data()}, [&]<int N>() {
+    launch(fill_kernel<N, T>, over_elements(y.size(), text("fill ", y.shape()), N), value, y.size(), y.data());
+  });
 }
 
 template void fill(float, View<float, Cuda>);

@@ -7,6 +7,7 @@
 #include <fusiform/core/error.hpp>
 
 #include "arch/target.cuh"
+#include "launch_observer.cuh"
 #if !defined(FUSIFORM_EMULATE_CUDA)
 #include <cstdlib>
 #include <cxxabi.h>
@@ -70,8 +71,11 @@ inline void check_launch(cudaError_t code, const void* kernel, const LaunchShape
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), const LaunchShape& shape, Arguments&&... arguments) {
   kernels::check_launch_shape(shape);
+  const kernels::ObservedLaunch observed(shape.what);
 #if defined(FUSIFORM_EMULATE_CUDA)
-  cuda_emulation::run_grid(shape.grid, shape.block, shape.shared_bytes, [&] { kernel(arguments...); });
+  cuda_emulation::start([kernel, shape, ... arguments = arguments] {
+    cuda_emulation::run_grid(shape.grid, shape.block, shape.shared_bytes, [&] { kernel(arguments...); });
+  });
 #else
   const auto* address = reinterpret_cast<const void*>(kernel);
   if (shape.shared_bytes > 48u << 10)

@@ -6,13 +6,18 @@ namespace fusiform::kernels {
 
 template <Scalar T>
 void relu_forward(View<const T, Cuda> x, View<T, Cuda> y) {
-  launch(relu_forward_kernel<T>, over_elements(x.size(), text("relu ", x.shape())), x.data(), x.size(), y.data());
+  with_width<T>({x.data(), y.data()}, [&]<int N>() {
+    launch(relu_forward_kernel<N, T>, over_elements(x.size(), text("relu ", x.shape()), N), x.data(), x.size(),
+           y.data());
+  });
 }
 
 template <Scalar T>
 void relu_backward(View<const T, Cuda> y, View<const T, Cuda> dy, View<T, Cuda> dx) {
-  launch(relu_backward_kernel<T>, over_elements(y.size(), text("relu gradient ", y.shape())), y.data(), dy.data(),
-         y.size(), dx.data());
+  with_width<T>({y.data(), dy.data(), dx.data()}, [&]<int N>() {
+    launch(relu_backward_kernel<N, T>, over_elements(y.size(), text("relu gradient ", y.shape()), N), y.data(),
+           dy.data(), y.size(), dx.data());
+  });
 }
 
 template void relu_forward(View<const float, Cuda>, View<float, Cuda>);

@@ -1,25 +1,33 @@
 #pragma once
 /// Rectified linear unit on a GPU; see fusiform/ops/relu.hpp.
 
-#include "arch/number.cuh"
-#include "runtime.cuh"
+#include "numbers.cuh"
 
 namespace fusiform::kernels {
 
-template <class T>
+template <int N, class T>
 __global__ void relu_forward_kernel(const T* x, Index count, T* y) {
-  for (Index i = grid_thread(); i < count; i += grid_threads()) {
-    const auto value = arch::number(x[i]);
-    y[i] = arch::stored<T>(value > 0 || value != value ? value : 0);  // NaN stays NaN
-  }
+  for_each_group<N>(count, [=]<int M>(Index i) {
+    Master<T> values[M];
+    load_numbers(x + i, values);
+#pragma unroll
+    for (int k = 0; k < M; ++k) values[k] = values[k] > 0 || values[k] != values[k] ? values[k] : 0;  // NaN stays NaN
+    store_numbers(values, y + i);
+  });
 }
 
-template <class T>
+template <int N, class T>
 __global__ void relu_backward_kernel(const T* y, const T* dy, Index count, T* dx) {
-  for (Index i = grid_thread(); i < count; i += grid_threads()) {
-    const auto value = arch::number(y[i]);
-    dx[i] = value > 0 || value != value ? dy[i] : arch::stored<T>(0);
-  }
+  for_each_group<N>(count, [=]<int M>(Index i) {
+    Master<T> values[M];
+    T gradients[M];
+    load_numbers(y + i, values);
+    load_elements(dy + i, gradients);
+#pragma unroll
+    for (int k = 0; k < M; ++k)
+      if (!(values[k] > 0 || values[k] != values[k])) gradients[k] = arch::stored<T>(0);
+    store_elements(gradients, dx + i);
+  });
 }
 
 }  // namespace fusiform::kernels

@@ -83,16 +83,46 @@ void* allocate_bytes(Cuda, std::size_t bytes) {
   std::memset(memory, 0xFF, size);  // NaN
   return memory;
 }
-void deallocate_bytes(Cuda, void* memory) noexcept { std::free(memory); }
+void deallocate_bytes(Cuda, void* memory) noexcept {
+  if (cuda_emulation::recording != nullptr)
+    cuda_emulation::recording->memory.push_back(memory);
+  else
+    std::free(memory);
+}
 void copy_bytes(Cuda, void* to, const void* from, std::size_t bytes) {
-  if (bytes > 0) std::memcpy(to, from, bytes);
+  if (bytes > 0) cuda_emulation::start([=] { std::memcpy(to, from, bytes); });
 }
 void zero_bytes(Cuda, void* memory, std::size_t bytes) {
-  if (bytes > 0) std::memset(memory, 0, bytes);
+  if (bytes > 0) cuda_emulation::start([=] { std::memset(memory, 0, bytes); });
 }
-void copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
-void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
-void synchronize(Cuda) {}
+void synchronize(Cuda) {
+  if (cuda_emulation::recording != nullptr)
+    throw cuda_emulation::EmulationError("cuda: expected no waiting and no copies to or from the host in a recording");
+}
+void copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) {
+  synchronize(Cuda{});
+  copy_bytes(Cuda{}, to, from, bytes);
+}
+void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) {
+  synchronize(Cuda{});
+  copy_bytes(Cuda{}, to, from, bytes);
+}
+
+void* allocate_pinned_bytes(Cuda, std::size_t bytes) { return allocate_bytes(Cuda{}, bytes); }
+void deallocate_pinned_bytes(Cuda, void* memory) noexcept { std::free(memory); }
+void start_copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
+void start_copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
+
+// All is done when it is started.
+CudaEvent::CudaEvent() : event_(nullptr) {}
+CudaEvent::~CudaEvent() = default;
+void CudaEvent::record() {}
+void CudaEvent::wait() const {}
+void CudaEvent::hold_back() const {}
+SideStream::SideStream() : stream_(nullptr) {}
+SideStream::~SideStream() = default;
+SideStream::Scope::Scope(const SideStream& side) noexcept : before_(side.stream_) {}
+SideStream::Scope::~Scope() = default;
 
 #else
 
@@ -132,6 +162,59 @@ void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) {
   synchronize(Cuda{});
 }
 void synchronize(Cuda) { check_cuda(cudaStreamSynchronize(kernels::current_stream()), "cuda: an operation before"); }
+
+void* allocate_pinned_bytes(Cuda, std::size_t bytes) {
+  void* memory = nullptr;
+  const cudaError_t code = cudaMallocHost(&memory, bytes);
+  if (code != cudaSuccess) {
+    (void)cudaGetLastError();
+    check_cuda(code, text("cuda: ", bytes, " bytes of pinned memory"));
+  }
+  return memory;
+}
+void deallocate_pinned_bytes(Cuda, void* memory) noexcept { (void)cudaFreeHost(memory); }
+void start_copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0)
+    check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, kernels::current_stream()),
+               "cuda: copy to the device");
+}
+void start_copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0)
+    check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, kernels::current_stream()),
+               "cuda: copy to the host");
+}
+
+CudaEvent::CudaEvent() {
+  cudaEvent_t event{};
+  check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cuda: event");
+  event_ = event;
+}
+CudaEvent::~CudaEvent() {
+  if (event_ != nullptr) (void)cudaEventDestroy(static_cast<cudaEvent_t>(event_));
+}
+void CudaEvent::record() {
+  check_cuda(cudaEventRecord(static_cast<cudaEvent_t>(event_), kernels::current_stream()), "cuda: event");
+}
+void CudaEvent::wait() const {
+  check_cuda(cudaEventSynchronize(static_cast<cudaEvent_t>(event_)), "cuda: an operation before");
+}
+void CudaEvent::hold_back() const {
+  check_cuda(cudaStreamWaitEvent(kernels::current_stream(), static_cast<cudaEvent_t>(event_), 0), "cuda: event");
+}
+
+SideStream::SideStream() {
+  cudaStream_t stream{};
+  check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cuda: stream");
+  stream_ = stream;
+}
+SideStream::~SideStream() {
+  (void)cudaStreamSynchronize(static_cast<cudaStream_t>(stream_));
+  (void)cudaStreamDestroy(static_cast<cudaStream_t>(stream_));
+}
+SideStream::Scope::Scope(const SideStream& side) noexcept : before_(kernels::stream_of_thread) {
+  kernels::stream_of_thread = static_cast<cudaStream_t>(side.stream_);
+}
+SideStream::Scope::~Scope() { kernels::stream_of_thread = static_cast<cudaStream_t>(before_); }
 
 #endif
 

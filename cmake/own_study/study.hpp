@@ -10,8 +10,11 @@
 namespace fusiform {
 
 struct StudyContext;
+class StudyDevice;
 
 namespace own {
+
+[[nodiscard]] const StudyDevice& cpu_device();
 
 void run_study(StudyContext& study, StudyStage last = StudyStage::report);
 void serve_study(StudyContext& study);

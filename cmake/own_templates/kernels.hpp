@@ -43,11 +43,12 @@
   prefix void linear_backward_input<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>);             \
   prefix void linear_backward_weight<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>);
 
-#define FUSIFORM_KERNELS_pool2d(prefix, T)                                                                         \
-  prefix void max_pool2d_forward<T>(View<const T, Cpu>, const PoolWindow&, View<T, Cpu>, View<std::int32_t, Cpu>); \
-  prefix void max_pool2d_backward<T>(View<const T, Cpu>, View<const std::int32_t, Cpu>, const PoolWindow&,         \
-                                     View<T, Cpu>);                                                                \
-  prefix void avg_pool2d_forward<T>(View<const T, Cpu>, const PoolWindow&, bool, View<T, Cpu>);                    \
+#define FUSIFORM_KERNELS_pool2d(prefix, T)                                                                 \
+  prefix void max_pool2d_forward<T>(View<const T, Cpu>, const PoolWindow&, bool, View<T, Cpu>,             \
+                                    View<std::int32_t, Cpu>);                                              \
+  prefix void max_pool2d_backward<T>(View<const T, Cpu>, View<const std::int32_t, Cpu>, const PoolWindow&, \
+                                     View<T, Cpu>);                                                        \
+  prefix void avg_pool2d_forward<T>(View<const T, Cpu>, const PoolWindow&, bool, View<T, Cpu>);            \
   prefix void avg_pool2d_backward<T>(View<const T, Cpu>, const PoolWindow&, bool, View<T, Cpu>);
 
 #define FUSIFORM_KERNELS_norm(prefix, T)                                                                               \

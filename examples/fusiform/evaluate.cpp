@@ -10,6 +10,7 @@
 #include <fusiform/study/training.hpp>
 
 #include "commands.hpp"
+#include "devices.hpp"
 
 namespace {
 
@@ -17,9 +18,11 @@ struct EvaluateCommand {
   std::string checkpoint;
   std::string pack;
   std::vector<std::string> tasks;
+  std::string device = "cpu";
   bool json = false;
 
   void run() const {
+    const fusiform::StudyDevice& computes = choose_device(device);
     const fusiform::StudyNetwork network = fusiform::load_network<float>(checkpoint);
     const fusiform::ImagePack images(pack);
     fusiform::NetConfig net{.tasks = tasks, .input = network.image_shape()[0]};
@@ -30,8 +33,9 @@ struct EvaluateCommand {
         throw fusiform::FileError(pack, "expected images of task '" + task + "', found none");
     const std::vector<fusiform::NetTask> judged = fusiform::net_tasks(net, {}, images.classes());
     fusiform::require_fitting_net(network, judged);
+    const std::unique_ptr<fusiform::PlacedNet> placed = computes.place(network);
     nlohmann::ordered_json result = nlohmann::ordered_json::array();
-    for (const fusiform::TaskScore& score : fusiform::score_tasks(net, network, images, judged))
+    for (const fusiform::TaskScore& score : fusiform::score_tasks(net, network, *placed, images, judged))
       result.push_back({{"task", score.task},
                         {"images", score.images},
                         {"top1", score.top1},
@@ -58,6 +62,7 @@ void add_evaluate_command(CLI::App& program) {
   command->add_option("checkpoint", evaluate->checkpoint, "Net, as `fusiform train` stores it")->required();
   command->add_option("pack", evaluate->pack, "Images, as `fusiform pack` or a study stores them")->required();
   command->add_option("--tasks", evaluate->tasks, "The tasks that the net was trained on; default: all of the pack");
+  add_device_option(*command, evaluate->device);
   command->add_flag("--json", evaluate->json, "Print the result on standard output");
   command->callback([evaluate] { evaluate->run(); });
 }

@@ -5,19 +5,20 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include <fusiform/analysis/extract_features.hpp>
 #include <fusiform/analysis/lesion.hpp>
 #include <fusiform/data/packed_images.hpp>
 #include <fusiform/io/npy.hpp>
 #include <fusiform/nets/checkpoint.hpp>
+#include <fusiform/study/study_device.hpp>
 
 #include "commands.hpp"
+#include "devices.hpp"
 
 namespace {
 
-using fusiform::Cpu;
 using fusiform::Index;
 using fusiform::Shape;
 
@@ -31,9 +32,11 @@ struct FeaturesCommand {
   bool average = false;
   Index max_features = 0;
   std::uint64_t seed = 0;
+  std::string device = "cpu";
 
   void run() const {
-    const fusiform::Network<float, Cpu> network = fusiform::load_network<float>(checkpoint);
+    const fusiform::StudyDevice& computes = choose_device(device);
+    const fusiform::StudyNetwork network = fusiform::load_network<float>(checkpoint);
     const fusiform::ImagePack images(pack);
     const Shape& image = network.image_shape();
     fusiform::require_setting(image[0] == image[1] && image[2] == 3, checkpoint, "a net for square RGB images", image);
@@ -44,8 +47,11 @@ struct FeaturesCommand {
     const auto list = fusiform::labelled_images<float>(
         images, images.select(task, split == "train" ? fusiform::Split::train : fusiform::Split::test),
         {.crop = image[0]});
-    const fusiform::FeatureTable features = fusiform::extract_features(
-        network, node, list, {.average_positions = average, .max_features = max_features, .rng = fusiform::Rng(seed)});
+    const fusiform::FeatureTable features = std::move(
+        computes.place(network)
+            ->extract_features({node}, list,
+                               {.average_positions = average, .max_features = max_features, .rng = fusiform::Rng(seed)})
+            .front());
     const Shape whole = network.node(node).shape.batched(list.count());
     const Shape& shape = features.feature_count() == network.node(node).shape.size() ? whole : features.values.shape();
     fusiform::write_npy<float>(out + ".npy", {shape.begin(), shape.end()}, features.values.span());
@@ -73,6 +79,7 @@ void add_features_command(CLI::App& program) {
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   command->add_option("--seed", features->seed, "Of the projection")->capture_default_str();
+  add_device_option(*command, features->device);
   command->add_option("--out", features->out, "Files to write, without extension")->required();
   command->callback([features] { features->run(); });
 }

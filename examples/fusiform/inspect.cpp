@@ -1,4 +1,4 @@
-/// fusiform inspect: what is in a checkpoint, a safetensors file or a pack.
+/// fusiform inspect: what is in a checkpoint, a safetensors file or a pack; what can compute.
 
 #include <cstdio>
 #include <fstream>
@@ -8,6 +8,7 @@
 #include <fusiform/io/safetensors.hpp>
 
 #include "commands.hpp"
+#include "devices.hpp"
 
 namespace {
 
@@ -40,6 +41,10 @@ void inspect_tensors(const std::string& path) {
   std::printf("%zu tensors, %ld elements\n", file.names().size(), parameters);
 }
 
+void inspect_devices() {
+  for (const std::string& line : describe_all_devices()) std::printf("%s\n", line.c_str());
+}
+
 bool is_pack(const std::string& path) {
   char magic[8] = {};
   std::ifstream(path, std::ios::binary).read(magic, sizeof magic);
@@ -49,8 +54,15 @@ bool is_pack(const std::string& path) {
 }  // namespace
 
 void add_inspect_command(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("inspect", "Show what is in a checkpoint, a safetensors file or a pack");
+  CLI::App* command =
+      program.add_subcommand("inspect", "Show what is in a checkpoint, a safetensors file or a pack; or what computes");
   auto path = std::make_shared<std::string>();
-  command->add_option("file", *path, "The file")->required();
-  command->callback([path] { is_pack(*path) ? inspect_pack(*path) : inspect_tensors(*path); });
+  auto devices = std::make_shared<bool>(false);
+  CLI::Option* file = command->add_option("file", *path, "The file");
+  command->add_flag("--devices", *devices, "Show the devices that --device can name")->excludes(file);
+  command->callback([path, devices] {
+    if (*devices) return inspect_devices();
+    if (path->empty()) throw CLI::RequiredError("file");
+    is_pack(*path) ? inspect_pack(*path) : inspect_tensors(*path);
+  });
 }

@@ -9,9 +9,11 @@
 #include <fusiform/study/context.hpp>
 
 #include "cmake/own_study/study.hpp"
+#include "devices.hpp"
 
 void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_option("--out", out, "Folder for the results; an interrupted study goes on there")->capture_default_str();
+  add_device_option(command, device);
   command.add_option("--threads", threads, "Threads; 0: all cores. Results do not depend on it")
       ->check(CLI::NonNegativeNumber);
   command
@@ -52,6 +54,7 @@ void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusif
   fusiform::StudyContext study{
       {}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, share_batches, &team};
   if (!fusiform::together_with_first(team, [&] {
+        study.device = &choose_device(device);
         study.config = config();
         override_lesions(*this, study.config);
       }))

@@ -12,6 +12,7 @@
 
 struct RunOptions {
   std::string out;
+  std::string device = "cpu";
   int threads = 0;
   std::optional<bool> racing;
   std::optional<double> audit;     ///< instead of the study's

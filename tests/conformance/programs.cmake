@@ -1,8 +1,10 @@
 # What every device must do alike, written once. Each source is compiled for the CPU and for CUDA; the objects for CUDA
 # are linked with the emulator and, with a CUDA compiler, with the kernels for a GPU.
 file(GLOB conformance_sources CONFIGURE_DEPENDS conformance/*_test.cpp)
+set(cpu_conformance_sources ${conformance_sources})
+list(FILTER cpu_conformance_sources EXCLUDE REGEX "(bfloat16|cuda)_[^/]*$")  # there is none on the CPU
 
-add_executable(test_conformance ${conformance_sources} conformance/cpu_ways.cpp)
+add_executable(test_conformance ${cpu_conformance_sources} conformance/cpu_ways.cpp)
 target_compile_definitions(test_conformance PRIVATE FUSIFORM_TEST_DEVICE=Cpu)
 target_link_libraries(test_conformance PRIVATE test_support)
 add_test(NAME conformance COMMAND test_conformance)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the compiler made of the Hopper kernels: the PTX must contain the instructions that they are built on, and no
+# What the compiler made of the kernels: the PTX of the Hopper ones must contain the instructions that they are built on, and no
 # kernel may take more registers than tests/cuda/register_budget.txt allows, or any local memory.
 # usage: compiled_kernels.sh <nvcc> <repository> [--update]     --update writes the budget file
 set -eu
@@ -9,24 +9,35 @@ budget=tests/cuda/register_budget.txt
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-programs="conv2d_hopper_device conv2d_hopper_bf16x2_device"
-for program in $programs; do
-  "$nvcc" -std=c++20 -O3 -gencode=arch=compute_90a,code=sm_90a -Xptxas -v -I include -I . -cubin --keep \
-    --keep-dir "$folder" "tests/cuda/$program.cu" -o "$folder/$program.cubin" 2>>"$folder/log" ||
-    { cat "$folder/log"; exit 1; }
+# The sources of fusiform::cuda, as its users get them; two at a time. Each leaves its PTX and the compiler's report.
+compile() {  # source
+  name=$(basename "$1" .cu)
+  mkdir "$folder/$name"
+  "$nvcc" -std=c++20 --expt-relaxed-constexpr -O3 -gencode=arch=compute_90a,code=sm_90a -Xptxas -v -I include -I . \
+    -cubin --keep --keep-dir "$folder/$name" "$1" -o "$folder/$name.cubin" 2>"$folder/$name.log"
+}
+for source in kernels/*.cu; do
+  compile "$source" || touch "$folder/failed" &
+  waiting=$((${waiting:-0} + 1))
+  [ $((waiting % 2)) -eq 0 ] && wait
 done
+wait
+if [ -e "$folder/failed" ]; then
+  cat "$folder"/*.log
+  exit 1
+fi
 
 status=0
 for instruction in wgmma.mma_async .im2col setmaxnreg mbarrier.try_wait; do
-  for program in $programs; do
-    grep -qF "$instruction" "$folder/$program.ptx" && continue
-    echo "PTX of $program for sm_90a has no $instruction"
+  for kernels in conv2d_bfloat16_hopper conv2d_hopper_bf16x2; do
+    grep -qF "$instruction" "$folder/$kernels/$kernels.ptx" && continue
+    echo "PTX of kernels/$kernels.cu for sm_90a has no $instruction"
     status=1
   done
 done
 
-# One line a kernel: registers, bytes of stack and spills, name. The test's own kernels do not count.
-c++filt <"$folder/log" | awk '
+# One line a kernel: registers, bytes of stack and spills, name.
+cat "$folder"/*.log | c++filt | awk '
   /Compiling entry function/ { name = $0; sub(/^[^\047]*\047/, "", name); sub(/\047 for .*$/, "", name)
                                sub(/\([^()]*\)$/, "", name) }
   /bytes stack frame/ { local = $1 + $5 + $9 }

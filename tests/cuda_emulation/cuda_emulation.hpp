@@ -9,3 +9,4 @@
 #include "config.hpp"
 #include "launch.hpp"
 #include "mbarrier.hpp"
+#include "recording.hpp"

@@ -28,6 +28,7 @@ struct Run {
 struct RunSettings {
   rlim_t file_limit = RLIM_INFINITY;  ///< bytes of the largest file: a small one is what a full disk is to write(2)
   std::string out;                    ///< "": a file in the folder, read back
+  std::string program = FUSIFORM_PROGRAM;
 };
 
 /// A program that runs in `folder` with its output in files there.
@@ -35,7 +36,7 @@ class Started {
  public:
   Started(const ScratchFolder& folder, const std::vector<std::string>& arguments, const RunSettings& settings = {})
       : out_(settings.out.empty() ? folder / "stdout" : settings.out), err_(folder / "stderr") {
-    std::vector<std::string> words{FUSIFORM_PROGRAM};
+    std::vector<std::string> words{settings.program};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());

@@ -9,16 +9,16 @@
 namespace fusiform {
 
 /// What lesions put in the place of channels. Only the one that a lesion's kind asks for is read.
-template <Scalar T>
+template <Scalar T, Device D = Cpu>
 struct LesionSources {
-  View<const T, Cpu> mean;      ///< of one image's value; see mean_value
-  View<const T, Cpu> partners;  ///< of the value's shape: the value for each image's partner
+  View<const T, D> mean;      ///< of one image's value; see mean_value
+  View<const T, D> partners;  ///< of the value's shape: the value for each image's partner
 };
 
 /// Changes `channels` of `value`, (N, H, W, C) or (N, C), in place; see lesioned_channels. Throws ShapeError.
-template <Scalar T>
-void apply_lesion(const Lesion& lesion, std::span<const Index> channels, const LesionSources<T>& sources,
-                  View<T, Cpu> value) {
+template <Scalar T, Device D>
+void apply_lesion(const Lesion& lesion, std::span<const Index> channels,
+                  const std::type_identity_t<LesionSources<T, D>>& sources, View<T, D> value) {
   switch (lesion.kind) {
     case LesionKind::zero:
     case LesionKind::weights:

@@ -8,6 +8,7 @@
 
 #include <fusiform/analysis/site_gradients.hpp>
 #include <fusiform/analysis/unit_table.hpp>
+#include <fusiform/train/image_input.hpp>
 
 namespace fusiform {
 
@@ -45,21 +46,23 @@ void add_channel_products(View<const T, Cpu> a, View<const T, Cpu> b, std::span<
 /// Huszar 2018). It says how much a unit matters, not whether it helps.
 ///
 /// The labels of the images index the head's outputs. Throws ConfigError for a head that does not depend on the site.
-template <Scalar T>
-[[nodiscard]] UnitTable taylor_attribution(const Network<T, Cpu>& network, const LesionSite& site, NodeId head,
+template <Scalar T, Device D>
+[[nodiscard]] UnitTable taylor_attribution(const Network<T, D>& network, const LesionSite& site, NodeId head,
                                            const LabelledImages<T>& images, const AttributionOptions& options = {}) {
   require_setting(options.batch >= 1, "attribution", "a batch of at least 1 image", options.batch);
-  SiteGradients<T> gradients(network, site, head, options.output);
+  SiteGradients<T, D> gradients(network, site, head, options.output);
   UnitTable table{Tensor<float, Cpu>::uninitialized({images.count(), site.units}), images.labels};
-  Tensor<T, Cpu> pixels;
+  ImageInput<T, D> input;
+  Tensor<T, Cpu> site_values;
+  Tensor<T, Cpu> site_gradients;
   std::vector<double> sums;
   for (Index first = 0; first < images.count(); first += options.batch) {
     const Index batch = std::min(options.batch, images.count() - first);
-    pixels.resize(images.image.batched(batch));
-    images.read(first, pixels.view());
-    const View<const T, Cpu> value = gradients.forward(pixels);
-    const View<const T, Cpu> gradient = gradients.gradient(
-        std::span(images.labels).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch)));
+    const std::span<const Index> labels =
+        std::span(images.labels).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch));
+    const View<const T, D> site_value = gradients.forward(input.range(images, first, batch));
+    const View<const T, Cpu> gradient = on_cpu(gradients.gradient(labels), site_gradients);
+    const View<const T, Cpu> value = on_cpu(site_value, site_values);
     sums.assign(static_cast<std::size_t>(batch * site.units), 0.0);
     detail::add_channel_products(value, gradient, std::span(sums));
     std::transform(sums.begin(), sums.end(), table.values.data() + first * site.units,

@@ -52,7 +52,7 @@ template <Scalar T>
 class AuditedLesions final : public AddedLesions<T> {
  public:
   /// Throws ConfigError for a share out of 0..1 or a negative limit.
-  AuditedLesions(AddedLesions<T>& audited, DirectLesion<T>& direct, LesionManner manner, AuditOptions options = {})
+  AuditedLesions(AddedLesions<T>& audited, DefinedLesions<T>& direct, LesionManner manner, AuditOptions options = {})
       : audited_(audited), direct_(direct), manner_(manner), options_(options) {
     require_setting(options_.share >= 0 && options_.share <= 1, "audit", "a share from 0 to 1", options_.share);
     require_setting(options_.limit >= 0, "audit", "a limit of at least 0 pairs", options_.limit);
@@ -125,7 +125,7 @@ class AuditedLesions final : public AddedLesions<T> {
   }
 
   AddedLesions<T>& audited_;
-  DirectLesion<T>& direct_;
+  DefinedLesions<T>& direct_;
   LesionManner manner_;
   AuditOptions options_;
   Audit audit_;

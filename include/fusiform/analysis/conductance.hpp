@@ -39,38 +39,40 @@ struct Conductance {
 namespace detail {
 
 /// The straight path from the baseline to one batch of images.
-template <Scalar T>
+template <Scalar T, Device D>
 class ImagePath {
  public:
   ImagePath(const Tensor<T, Cpu>& images, const Tensor<T, Cpu>& baseline) : images_(images), baseline_(baseline) {}
 
-  /// The images at `share` of the way; they stay until the next call.
-  const Tensor<T, Cpu>& at(double share) {
-    point_.resize(images_.shape());
+  /// The images at `share` of the way; for passes that are started before the next call.
+  View<const T, D> at(double share) {
+    const View<T, Cpu> point = point_.write(images_.shape());
     const Index size = images_.shape().without_batch().size();
     for (Index i = 0; i < images_.size(); ++i) {
       const double from = baseline_.empty() ? 0.0 : static_cast<double>(baseline_[i % size]);
-      point_[i] = static_cast<T>(from + share * (static_cast<double>(images_[i]) - from));
+      point[i] = static_cast<T>(from + share * (static_cast<double>(images_[i]) - from));
     }
-    return point_;
+    return point_.send();
   }
 
  private:
   const Tensor<T, Cpu>& images_;
   const Tensor<T, Cpu>& baseline_;
-  Tensor<T, Cpu> point_;
+  ToDevice<T, D> point_;
 };
 
 /// Adds the conductance of one batch to sums[n][unit] and returns F(image) - F(baseline) of each.
-template <Scalar T>
-[[nodiscard]] std::vector<double> add_conductance(SiteGradients<T>& gradients, ImagePath<T> path,
+template <Scalar T, Device D>
+[[nodiscard]] std::vector<double> add_conductance(SiteGradients<T, D>& gradients, ImagePath<T, D> path,
                                                   std::span<const Index> labels, Index steps, std::span<double> sums) {
   const auto share = [steps](Index half_steps) {
     return static_cast<double>(half_steps) / static_cast<double>(2 * steps);
   };
   Tensor<T, Cpu> before;
+  Tensor<T, Cpu> after;
   Tensor<T, Cpu> change;
-  const auto keep = [](View<const T, Cpu> value, Tensor<T, Cpu>& copied) {
+  Tensor<T, Cpu> site_gradients;
+  const auto keep = [](View<const T, D> value, Tensor<T, Cpu>& copied) {
     copied.resize(value.shape());
     copy(value, copied.view());
   };
@@ -78,12 +80,12 @@ template <Scalar T>
   const std::vector<double> at_baseline = gradients.outputs(labels);
   for (Index step = 0; step < steps; ++step) {
     gradients.forward(path.at(share(2 * step + 1)));
-    const View<const T, Cpu> gradient = gradients.gradient(labels);
-    const View<const T, Cpu> after = gradients.forward(path.at(share(2 * step + 2)));
+    keep(gradients.gradient(labels), site_gradients);
+    keep(gradients.forward(path.at(share(2 * step + 2))), after);
     change.resize(after.shape());
     for (Index i = 0; i < change.size(); ++i) change[i] = after[i] - before[i];
-    add_channel_products<T>(change, gradient, sums);
-    keep(after, before);
+    add_channel_products<T>(change, site_gradients, sums);
+    std::swap(before, after);
   }
   std::vector<double> difference = gradients.outputs(labels);
   for (std::size_t n = 0; n < difference.size(); ++n) difference[n] -= at_baseline[n];
@@ -98,14 +100,14 @@ template <Scalar T>
 /// doing without the derivatives of the activation). `baseline` is one image (H, W, C); empty: all zero, which is
 /// mid-grey after normalisation. Positive = the unit raises F of the image's class.
 /// Throws ConfigError for a head that does not depend on the site, ShapeError for a baseline of another shape.
-template <Scalar T>
-[[nodiscard]] Conductance layer_conductance(const Network<T, Cpu>& network, const LesionSite& site, NodeId head,
+template <Scalar T, Device D>
+[[nodiscard]] Conductance layer_conductance(const Network<T, D>& network, const LesionSite& site, NodeId head,
                                             const LabelledImages<T>& images, const ConductanceOptions& options = {},
                                             const Tensor<T, Cpu>& baseline = {}) {
   require_setting(options.batch >= 1, "conductance", "a batch of at least 1 image", options.batch);
   require_setting(options.steps >= 1, "conductance", "at least 1 step", options.steps);
   if (!baseline.empty()) require_equal("conductance", "baseline", images.image, baseline.shape());
-  SiteGradients<T> gradients(network, site, head, options.output);
+  SiteGradients<T, D> gradients(network, site, head, options.output);
   Conductance result{{Tensor<float, Cpu>::uninitialized({images.count(), site.units}), images.labels}, {}};
   Tensor<T, Cpu> pixels;
   std::vector<double> sums;
@@ -115,7 +117,7 @@ template <Scalar T>
     images.read(first, pixels.view());
     sums.assign(static_cast<std::size_t>(batch * site.units), 0.0);
     const std::vector<double> change = detail::add_conductance(
-        gradients, detail::ImagePath<T>(pixels, baseline),
+        gradients, detail::ImagePath<T, D>(pixels, baseline),
         std::span(images.labels).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(batch)),
         options.steps, std::span(sums));
     result.change.insert(result.change.end(), change.begin(), change.end());

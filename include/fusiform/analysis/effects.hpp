@@ -92,19 +92,19 @@ namespace detail {
 }
 
 /// Evaluates all planned lesions at `site` on the test images of all tasks. Each task is judged at its own head.
-template <Scalar T>
-[[nodiscard]] std::vector<TaskEffects<T>> lesion_effects(const Network<T, Cpu>& network, const LesionSite& site,
-                                                         const std::vector<PlannedLesion>& planned,
-                                                         const std::vector<TaskImages<T>>& tasks,
-                                                         const LesionEvaluatorOptions& options = {},
-                                                         const std::function<void(Index, Index)>& progress = {},
-                                                         const LesionManner& manner = {}) {
+template <Scalar T, Device D>
+[[nodiscard]] std::vector<TaskEffects<Master<T>>> lesion_effects(const Network<T, D>& network, const LesionSite& site,
+                                                                 const std::vector<PlannedLesion>& planned,
+                                                                 const std::vector<TaskImages<Master<T>>>& tasks,
+                                                                 const LesionEvaluatorOptions& options = {},
+                                                                 const std::function<void(Index, Index)>& progress = {},
+                                                                 const LesionManner& manner = {}) {
   std::vector<Lesion> lesions;
   for (const PlannedLesion& lesion : planned)
     lesions.push_back({lesion.units, manner.kind, manner.alpha, lesion.keep_only});
-  std::vector<TaskEffects<T>> effects;
-  for (const TaskImages<T>& task : tasks) {
-    LesionEvaluator<T> evaluator(network, site, task.head, task.images, options, task.reference);
+  std::vector<TaskEffects<Master<T>>> effects;
+  for (const TaskImages<Master<T>>& task : tasks) {
+    LesionEvaluator<T, D> evaluator(network, site, task.head, task.images, options, task.reference);
     effects.push_back({task.task, task.images.labels, evaluator.evaluate(lesions, progress)});
   }
   return effects;

@@ -13,6 +13,8 @@
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/data/labelled_images.hpp>
 #include <fusiform/nets/network.hpp>
+#include <fusiform/ops/copy.hpp>
+#include <fusiform/train/image_input.hpp>
 
 namespace fusiform {
 
@@ -31,7 +33,8 @@ namespace detail {
 template <Scalar T>
 class FeatureWriter {
  public:
-  FeatureWriter(const Node<T, Cpu>& node, const FeatureOptions& options) : shape_(node.shape) {
+  template <Device D>
+  FeatureWriter(const Node<T, D>& node, const FeatureOptions& options) : shape_(node.shape) {
     averages_ = options.average_positions && shape_.size() != shape_.channels();
     size_ = averages_ ? shape_.channels() : shape_.size();
     if (options.max_features == 0 || size_ <= options.max_features) return;
@@ -79,9 +82,8 @@ class FeatureWriter {
 /// The values of the nodes for every image, one table per node, in one pass through the network. A row is the node's
 /// value (H, W, C) as it lies in memory: channels fastest, then columns, then rows of the picture. Rounded to float.
 /// Throws ConfigError for options out of range.
-template <Scalar T>
-[[nodiscard]] std::vector<FeatureTable> extract_features(const Network<T, Cpu>& network,
-                                                         const std::vector<NodeId>& nodes,
+template <Scalar T, Device D>
+[[nodiscard]] std::vector<FeatureTable> extract_features(const Network<T, D>& network, const std::vector<NodeId>& nodes,
                                                          const LabelledImages<T>& images,
                                                          const FeatureOptions& options = {}) {
   require_setting(options.batch >= 1, "features", "a batch of at least 1 image", options.batch);
@@ -97,15 +99,14 @@ template <Scalar T>
   if (nodes.empty()) return tables;
   const NodeId last = *std::max_element(nodes.begin(), nodes.end());
   const PassOptions keep_all{.keep = nodes};
-  Activations<T, Cpu> activations;
-  Tensor<T, Cpu> pixels;
+  Activations<T, D> activations;
+  ImageInput<T, D> input;
+  Tensor<T, Cpu> buffer;
   for (Index first = 0; first < images.count(); first += options.batch) {
     const Index batch = std::min(options.batch, images.count() - first);
-    pixels.resize(images.image.batched(batch));
-    images.read(first, pixels.view());
-    network.forward(pixels, last, activations, keep_all);
+    network.forward(input.range(images, first, batch), last, activations, keep_all);
     for (std::size_t i = 0; i < nodes.size(); ++i) {
-      const View<const T, Cpu> values = activations.value(nodes[i]);
+      const View<const T, Cpu> values = on_cpu(activations.value(nodes[i]), buffer);
       const View<float, Cpu> rows = tables[i].values.view();
       parallel_for(batch, [&](Index n) {
         writers[i].write(values.batch_range(n, 1).span(), rows.batch_range(first + n, 1).span());
@@ -116,9 +117,9 @@ template <Scalar T>
 }
 
 /// The same for one node.
-template <Scalar T>
-[[nodiscard]] FeatureTable extract_features(const Network<T, Cpu>& network, NodeId node,
-                                            const LabelledImages<T>& images, const FeatureOptions& options = {}) {
+template <Scalar T, Device D>
+[[nodiscard]] FeatureTable extract_features(const Network<T, D>& network, NodeId node, const LabelledImages<T>& images,
+                                            const FeatureOptions& options = {}) {
   return std::move(extract_features(network, std::vector<NodeId>{node}, images, options).front());
 }
 

@@ -13,15 +13,17 @@
 namespace fusiform {
 
 struct IncrementalOptions {
-  LesionManner manner{};                      ///< how units are lesioned
-  Index block = 0;                            ///< images per pass; 0: as suits the layers behind the site
-  std::size_t memory = std::size_t{2} << 30;  ///< bytes for values that are kept; more images are done in chunks
+  LesionManner manner{};  ///< how units are lesioned
+  Index block = 0;        ///< images per pass; 0: as suits the layers behind the site and the device
+  std::size_t memory = std::size_t{2} << 30;  ///< bytes of the device for values that are kept; more images are done in
+                                              ///< chunks
 };
 
-/// Images per pass that suit what is computed for a candidate: with large weights many, which are read once per pass;
-/// with large values few, which stay in the second-level cache.
-template <Scalar T>
-[[nodiscard]] Index suitable_block(const Network<T, Cpu>& network, NodeId site, NodeId head) {
+/// Images per pass that suit what is computed for a candidate. On the CPU: with large weights many, which are read once
+/// per pass; with large values few, which stay in the second-level cache. On a GPU: as many as it takes to keep all of
+/// it at work.
+template <Scalar T, Device D>
+[[nodiscard]] Index suitable_block(const Network<T, D>& network, NodeId site, NodeId head) {
   const std::vector<bool> dependent = network.dependent_on(site);
   const std::vector<bool> needed = network.needed_for(head);
   const ChannelRegion region = channel_region(network, site, head);
@@ -37,22 +39,30 @@ template <Scalar T>
     if (node.layer->kind() == "linear" && !has_id(region.sums))
       weights += node.layer->parameters().front().value.size();
   }
-  constexpr Index many_weights = Index{1} << 20;
-  constexpr Index large_value = Index{1} << 12;
-  return weights < many_weights && largest_value >= large_value ? 32 : 128;
+  if constexpr (std::same_as<D, Cpu>) {
+    constexpr Index many_weights = Index{1} << 20;
+    constexpr Index large_value = Index{1} << 12;
+    return weights < many_weights && largest_value >= large_value ? 32 : 128;
+  } else {
+    constexpr Index elements = Index{1} << 24;  // of the largest value
+    Index block = 512;
+    while (block > 32 && block * largest_value > elements) block /= 2;
+    return block;
+  }
 }
 
 /// For each entry, images that it leaves exactly as they are take the base's outcome; for all others the layer that
 /// adds the changed channels up gets one term more each, and only what lies behind it is computed. Outcomes do not
-/// depend on threads, memory or range. The network and all images must outlive this object.
-template <Scalar T>
-class IncrementalLesions final : public AddedLesions<T> {
+/// depend on threads, memory or range. On a GPU, one pass at a time, whole blocks are computed, and values stay there.
+/// The network and all images must outlive this object.
+template <Scalar T, Device D = Cpu>
+class IncrementalLesions final : public AddedLesions<Master<T>> {
  public:
   /// `reference` is for lesions of kinds mean and resample. Throws ConfigError if the head does not depend on the site,
   /// and as lesioned_channels for a manner that makes no sense here.
-  IncrementalLesions(const Network<T, Cpu>& network, const LesionSite& site, NodeId head,
-                     const LabelledImages<T>& images, const IncrementalOptions& options = {},
-                     const LesionReference<T>& reference = {})
+  IncrementalLesions(const Network<T, D>& network, const LesionSite& site, NodeId head,
+                     const LabelledImages<Master<T>>& images, const IncrementalOptions& options = {},
+                     const LesionReference<Master<T>>& reference = {})
       : network_(network),
         images_(images),
         site_(site),
@@ -70,14 +80,14 @@ class IncrementalLesions final : public AddedLesions<T> {
   [[nodiscard]] Index image_count() const override { return images_.count(); }
   [[nodiscard]] Index block() const override { return block_; }
 
-  [[nodiscard]] std::vector<Outcomes<T>> evaluate(std::span<const Index> base,
-                                                  std::span<const std::vector<Index>> added,
-                                                  ImageRange images) override {
+  [[nodiscard]] std::vector<Outcomes<Master<T>>> evaluate(std::span<const Index> base,
+                                                          std::span<const std::vector<Index>> added,
+                                                          ImageRange images) override {
     check(base, added, images);
     values_.prepare(options_.manner.kind);
     const Index chunk = chunk_size();
     values_.keep(chunk);
-    std::vector<Outcomes<T>> outcomes(added.size(), Outcomes<T>(images.count));
+    std::vector<Outcomes<Master<T>>> outcomes(added.size(), Outcomes<Master<T>>(images.count));
     for (Index part = 0; part < images.parts(chunk); ++part) {
       const ImageRange loaded = images.part(part, chunk);
       start(base, loaded, chunk);
@@ -87,21 +97,22 @@ class IncrementalLesions final : public AddedLesions<T> {
   }
 
   /// Of all images.
-  [[nodiscard]] std::vector<Outcomes<T>> evaluate(std::span<const Index> base,
-                                                  std::span<const std::vector<Index>> added) {
+  [[nodiscard]] std::vector<Outcomes<Master<T>>> evaluate(std::span<const Index> base,
+                                                          std::span<const std::vector<Index>> added) {
     return evaluate(base, added, {0, images_.count()});
   }
 
  private:
   struct Worker {
-    Activations<T, Cpu> activations;
-    std::vector<Tensor<T, Cpu>> terms;     // one per term: its values under the lesion
-    std::vector<Tensor<T, Cpu>> exits;     // one per exit
-    std::vector<Tensor<T, Cpu>> frontier;  // one per node of the frontier, when only some images are computed
-    Tensor<T, Cpu> change;                 // one channel's planes
-    std::vector<Index> active;             // images that the lesion changes, from the first loaded one on
+    Activations<T, D> activations;
+    std::vector<Tensor<T, D>> terms;     // one per term: its values under the lesion
+    std::vector<Tensor<T, D>> exits;     // one per exit
+    std::vector<Tensor<T, D>> frontier;  // one per node of the frontier, when only some images are computed
+    Tensor<T, D> change;                 // one channel's planes, of the images that are computed
+    std::vector<Index> active;           // images that the lesion changes, from the first loaded one on
     std::vector<Index> labels;
-    Outcomes<T> outcomes;
+    Outcomes<Master<T>> outcomes;
+    OutcomeRecorder<T, D> recorder;  // on a GPU
   };
 
   void check(std::span<const Index> base, std::span<const std::vector<Index>> added, ImageRange images) const {
@@ -134,22 +145,28 @@ class IncrementalLesions final : public AddedLesions<T> {
   /// All entries on the loaded images; image `wanted` of the list has place 0 among the outcomes. Blocks outside,
   /// entries inside: what a block starts from stays in the cache.
   void run_all(std::span<const std::vector<Index>> added, ImageRange loaded, Index wanted,
-               std::vector<Outcomes<T>>& outcomes) {
+               std::vector<Outcomes<Master<T>>>& outcomes) {
     const Index window = base_.images().first;
-    const int threads = thread_count();  // 1 inside of another parallel loop, whatever the thread's number is there
+    const int threads = std::same_as<D, Cpu> ? thread_count() : 1;  // 1 inside of another parallel loop, too
     workers_.resize(static_cast<std::size_t>(threads));
+    for (Worker& worker : workers_) worker.recorder.start();
     const auto entries = static_cast<Index>(added.size());
-    parallel_for(loaded.parts(block_) * entries, [&](Index item) {
+    const auto run_item = [&](Index item, Worker& worker) {
       const auto entry = static_cast<std::size_t>(item % entries);
       const ImageRange block = ImageRange{loaded.first - window, loaded.count}.part(item / entries, block_);
-      run(added[entry], block, window, window - wanted, outcomes[entry],
-          workers_[threads == 1 ? 0 : static_cast<std::size_t>(thread_index())]);
-    });
+      run(added[entry], block, window, window - wanted, outcomes[entry], worker);
+    };
+    const Index items = loaded.parts(block_) * entries;
+    if (threads == 1)
+      for (Index item = 0; item < items; ++item) run_item(item, workers_.front());
+    else
+      parallel_for(items, [&](Index item) { run_item(item, workers_[static_cast<std::size_t>(thread_index())]); });
+    for (Worker& worker : workers_) worker.recorder.finish();
   }
 
   /// One entry on one block of the base's window, the first image of which is `first` of the list and has place
   /// `place`.
-  void run(const std::vector<Index>& entry, ImageRange block, Index first, Index place, Outcomes<T>& outcomes,
+  void run(const std::vector<Index>& entry, ImageRange block, Index first, Index place, Outcomes<Master<T>>& outcomes,
            Worker& worker) const {
     worker.active.clear();
     for (Index n = block.first; n < block.end(); ++n) {
@@ -161,17 +178,21 @@ class IncrementalLesions final : public AddedLesions<T> {
     const bool all = static_cast<Index>(worker.active.size()) == block.count;
     borrow_frontier(block, first, all, worker);
     borrow_terms(entry, block, all, worker);
-    borrow_exits(entry, worker);
-    const View<const T, Cpu> logits = network_.compute(head_, worker.activations);
+    borrow_exits(entry, block, worker);
+    const View<const T, D> logits = network_.compute(head_, worker.activations);
     worker.labels.clear();
     for (const Index n : worker.active) worker.labels.push_back(images_.labels[static_cast<std::size_t>(first + n)]);
-    worker.outcomes.resize(static_cast<Index>(worker.active.size()));
-    record_outcomes<T>(logits, worker.labels, 0, worker.outcomes);
-    for (std::size_t i = 0; i < worker.active.size(); ++i)
-      copy_outcome(worker.outcomes, static_cast<Index>(i), outcomes, place + worker.active[i]);
+    if constexpr (std::same_as<D, Cpu>) {
+      worker.outcomes.resize(static_cast<Index>(worker.active.size()));
+      record_outcomes<T>(logits, worker.labels, 0, worker.outcomes);
+      for (std::size_t i = 0; i < worker.active.size(); ++i)
+        copy_outcome(worker.outcomes, static_cast<Index>(i), outcomes, place + worker.active[i]);
+    } else {
+      worker.recorder.record(logits, worker.labels, place + block.first, outcomes);
+    }
   }
 
-  static void copy_outcome(const Outcomes<T>& from, Index source, Outcomes<T>& to, Index target) {
+  static void copy_outcome(const Outcomes<Master<T>>& from, Index source, Outcomes<Master<T>>& to, Index target) {
     const auto i = static_cast<std::size_t>(source);
     const auto j = static_cast<std::size_t>(target);
     to.losses[j] = from.losses[i];
@@ -180,7 +201,7 @@ class IncrementalLesions final : public AddedLesions<T> {
   }
 
   /// The active images' rows of `values`, one after the other.
-  static void gather(View<const T, Cpu> values, const std::vector<Index>& active, Tensor<T, Cpu>& rows) {
+  static void gather(View<const T, D> values, const std::vector<Index>& active, Tensor<T, D>& rows) {
     rows.resize(values.shape().without_batch().batched(static_cast<Index>(active.size())));
     for (std::size_t i = 0; i < active.size(); ++i)
       copy(values.batch_range(active[i], 1), rows.view().batch_range(static_cast<Index>(i), 1));
@@ -189,7 +210,7 @@ class IncrementalLesions final : public AddedLesions<T> {
   void borrow_frontier(ImageRange block, Index first, bool all, Worker& worker) const {
     worker.frontier.resize(values_.nodes().size());
     for (std::size_t i = 1; i < values_.nodes().size(); ++i) {
-      const View<const T, Cpu> values = values_.value(i, {first + block.first, block.count});
+      const View<const T, D> values = values_.value(i, {first + block.first, block.count});
       if (all) {
         worker.activations.borrow(values_.nodes()[i], values);
         continue;
@@ -204,56 +225,70 @@ class IncrementalLesions final : public AddedLesions<T> {
   void borrow_terms(const std::vector<Index>& entry, ImageRange block, bool all, Worker& worker) const {
     worker.terms.resize(base_.terms().size());
     for (std::size_t t = 0; t < base_.terms().size(); ++t) {
-      const BaseTerm<T>& term = base_.terms()[t];
-      Tensor<T, Cpu>& values = worker.terms[t];
+      const BaseTerm<T, D>& term = base_.terms()[t];
+      Tensor<T, D>& values = worker.terms[t];
       if (all) {
         values.resize(network_.node(term.node).shape.batched(block.count));
       } else {
         gather(term.values, worker.active, values);
       }
-      View<const T, Cpu> before = all ? term.values.view().batch_range(block.first, block.count) : values.view();
+      View<const T, D> before = all ? term.values.view().batch_range(block.first, block.count) : values.view();
       for (const Index unit : entry) {
-        gather_change(base_.changes()[term.change], unit, worker);
-        channel_update<T>(before, worker.change, term.terms, unit, term.result != term.node && unit == entry.back(),
-                          values.view());
+        const View<const T, D> change = change_of(base_.changes()[term.change], unit, block, worker);
+        channel_update<T, D>(before, change, term.terms, unit, term.result != term.node && unit == entry.back(),
+                             values.view());
         before = values.view();
       }
       worker.activations.borrow(term.result, values);
     }
   }
 
-  /// One channel's planes of the active images.
-  void gather_change(const ChannelChange<T>& change, Index unit, Worker& worker) const {
+  /// One channel's planes of the active images; on a GPU those of the block, which lie in one piece.
+  View<const T, D> change_of(const ChannelChange<T, D>& change, Index unit, ImageRange block, Worker& worker) const {
     const Index size = change.plane.size();
-    worker.change.resize(change.plane.batched(static_cast<Index>(worker.active.size())));
-    T* to = worker.change.data();
-    for (const Index n : worker.active)
-      to = std::copy_n(change.planes.data() + (n * site_.units + unit) * size, size, to);
+    if constexpr (std::same_as<D, Cpu>) {
+      worker.change.resize(change.plane.batched(static_cast<Index>(worker.active.size())));
+      T* to = worker.change.data();
+      for (const Index n : worker.active)
+        to = std::copy_n(change.planes.data() + (n * site_.units + unit) * size, size, to);
+      return worker.change;
+    } else {
+      const Index images = change.planes.shape()[1];
+      return {change.planes.data() + (unit * images + block.first) * size, change.plane.batched(block.count)};
+    }
   }
 
-  void borrow_exits(const std::vector<Index>& entry, Worker& worker) const {
+  void borrow_exits(const std::vector<Index>& entry, ImageRange block, Worker& worker) const {
     worker.exits.resize(base_.exits().size());
     for (std::size_t e = 0; e < base_.exits().size(); ++e) {
-      const BaseExit<T>& exit = base_.exits()[e];
-      Tensor<T, Cpu>& values = worker.exits[e];
-      gather(exit.values, worker.active, values);
-      const Index size = network_.node(exit.node).shape.size();
-      for (std::size_t i = 0; i < worker.active.size(); ++i)
-        for (const Index unit : entry)
-          for (Index p = unit; p < size; p += site_.units)
-            values[static_cast<Index>(i) * size + p] = exit.lesioned[worker.active[i] * size + p];
+      const BaseExit<T, D>& exit = base_.exits()[e];
+      Tensor<T, D>& values = worker.exits[e];
+      if constexpr (std::same_as<D, Cpu>) {
+        gather(exit.values, worker.active, values);
+        const Index size = network_.node(exit.node).shape.size();
+        for (std::size_t i = 0; i < worker.active.size(); ++i)
+          for (const Index unit : entry)
+            for (Index p = unit; p < size; p += site_.units)
+              values[static_cast<Index>(i) * size + p] = exit.lesioned[worker.active[i] * size + p];
+      } else {
+        values.resize(network_.node(exit.node).shape.batched(block.count));
+        copy(exit.values.view().batch_range(block.first, block.count), values.view());
+        const Shape by_channel{values.size() / site_.units, site_.units};
+        copy_channels<T, D>(exit.lesioned.view().batch_range(block.first, block.count).reshaped(by_channel), entry,
+                            values.view().reshaped(by_channel));
+      }
       worker.activations.borrow(exit.node, values);
     }
   }
 
-  const Network<T, Cpu>& network_;
-  const LabelledImages<T>& images_;
+  const Network<T, D>& network_;
+  const LabelledImages<Master<T>>& images_;
   LesionSite site_;
   NodeId head_;
   IncrementalOptions options_;
   Index block_;
-  SiteValues<T> values_;
-  LesionBase<T> base_;
+  SiteValues<T, D> values_;
+  LesionBase<T, D> base_;
   std::vector<Worker> workers_;  // one per thread
 };
 

@@ -10,42 +10,43 @@
 #include <fusiform/analysis/site_values.hpp>
 #include <fusiform/core/parallel.hpp>
 #include <fusiform/nets/channel_region.hpp>
+#include <fusiform/ops/channel_planes.hpp>
 #include <fusiform/train/outcomes.hpp>
 
 namespace fusiform {
 
 /// A layer that adds up the channels of a member of the region, with the ReLU behind it if that reads nothing else.
-template <Scalar T>
+template <Scalar T, Device D = Cpu>
 struct BaseTerm {
   NodeId node = 0;         ///< the layer
   NodeId result = 0;       ///< the ReLU behind it, or the layer itself
   std::size_t change = 0;  ///< of its input, in LesionBase::changes()
-  ChannelTerms<T, Cpu> terms;
-  Tensor<T, Cpu> values{};  ///< the layer's own, under the base lesion
+  ChannelTerms<T, D> terms;
+  Tensor<T, D> values{};  ///< the layer's own, under the base lesion
 };
 
 /// What the lesion of every single channel changes of a member of the region.
-template <Scalar T>
+template <Scalar T, Device D = Cpu>
 struct ChannelChange {
   NodeId node = 0;
-  Shape plane;              ///< (H, W) of one channel of one image
-  Tensor<T, Cpu> planes{};  ///< (images, channels, H, W): lesioned minus base
+  Shape plane;            ///< (H, W) of one channel of one image
+  Tensor<T, D> planes{};  ///< lesioned minus base: on the CPU (images, channels, H, W), else (channels, images, H, W)
 };
 
 /// A member that is needed whole.
-template <Scalar T>
+template <Scalar T, Device D = Cpu>
 struct BaseExit {
   NodeId node = 0;
-  Tensor<T, Cpu> values{};    ///< under the base lesion
-  Tensor<T, Cpu> lesioned{};  ///< every channel's own lesion at once: channels do not touch each other here
+  Tensor<T, D> values{};    ///< under the base lesion
+  Tensor<T, D> lesioned{};  ///< every channel's own lesion at once: channels do not touch each other here
 };
 
 /// Everything is computed from the site's intact values, anew for each base: rounding cannot add up from one base to
 /// the next.
-template <Scalar T>
+template <Scalar T, Device D = Cpu>
 class LesionBase {
  public:
-  LesionBase(const Network<T, Cpu>& network, const LesionSite& site, NodeId head)
+  LesionBase(const Network<T, D>& network, const LesionSite& site, NodeId head)
       : network_(network), site_(site), head_(head) {
     const ChannelRegion region = channel_region(network, site.node, head);
     for (const NodeId sum : region.sums) add_term(sum);
@@ -55,15 +56,16 @@ class LesionBase {
     }
   }
 
-  [[nodiscard]] const std::vector<BaseTerm<T>>& terms() const noexcept { return terms_; }
-  [[nodiscard]] const std::vector<ChannelChange<T>>& changes() const noexcept { return changes_; }
-  [[nodiscard]] const std::vector<BaseExit<T>>& exits() const noexcept { return exits_; }
+  [[nodiscard]] const std::vector<BaseTerm<T, D>>& terms() const noexcept { return terms_; }
+  [[nodiscard]] const std::vector<ChannelChange<T, D>>& changes() const noexcept { return changes_; }
+  [[nodiscard]] const std::vector<BaseExit<T, D>>& exits() const noexcept { return exits_; }
   [[nodiscard]] ImageRange images() const noexcept { return images_; }
 
   /// Outcomes of the base for the images of the window that are computed, the first of the window at place 0.
-  [[nodiscard]] const Outcomes<T>& outcomes() const noexcept { return outcomes_; }
+  [[nodiscard]] const Outcomes<Master<T>>& outcomes() const noexcept { return outcomes_; }
 
-  /// Whether the lesion of a channel leaves image `n` (0: the first of the window) as it is, exactly.
+  /// Whether the lesion of a channel leaves image `n` (0: the first of the window) as it is, exactly. On a GPU nobody
+  /// looks: images are computed in whole blocks there.
   [[nodiscard]] bool is_silent(Index n, Index channel) const noexcept {
     return silent_[static_cast<std::size_t>(n * site_.units + channel)] != 0;
   }
@@ -71,9 +73,9 @@ class LesionBase {
   /// Elements that one image takes here.
   [[nodiscard]] Index image_size() const {
     Index size = 0;
-    for (const BaseTerm<T>& term : terms_) size += network_.node(term.node).shape.size();
-    for (const ChannelChange<T>& change : changes_) size += network_.node(change.node).shape.size();
-    for (const BaseExit<T>& exit : exits_) size += 2 * network_.node(exit.node).shape.size();
+    for (const BaseTerm<T, D>& term : terms_) size += network_.node(term.node).shape.size();
+    for (const ChannelChange<T, D>& change : changes_) size += network_.node(change.node).shape.size();
+    for (const BaseExit<T, D>& exit : exits_) size += 2 * network_.node(exit.node).shape.size();
     return size;
   }
 
@@ -88,11 +90,11 @@ class LesionBase {
   }
 
   /// Computes what is not there yet for these images of the window, whose values are loaded; `block` at a time.
-  void compute(const SiteValues<T>& values, const LesionManner& manner, ImageRange images, Index block,
+  void compute(const SiteValues<T, D>& values, const LesionManner& manner, ImageRange images, Index block,
                const std::vector<Index>& labels) {
     is_there_.resize(static_cast<std::size_t>(images_.parts(block)), 0);
-    std::vector<Worker> workers(static_cast<std::size_t>(thread_count()));
-    parallel_for(images.parts(block), [&](Index part) {
+    std::vector<Worker> workers(static_cast<std::size_t>(std::same_as<D, Cpu> ? thread_count() : 1));
+    for_each(images.parts(block), [&](Index part) {
       const ImageRange range = images.part(part, block);
       std::uint8_t& is_there = is_there_[static_cast<std::size_t>((range.first - images_.first) / block)];
       if (is_there != 0) return;
@@ -104,12 +106,22 @@ class LesionBase {
 
  private:
   struct Worker {
-    Activations<T, Cpu> base, lesioned;
-    Tensor<T, Cpu> base_site, lesioned_site;
+    Activations<T, D> base, lesioned;
+    Tensor<T, D> base_site, lesioned_site;
+    Tensor<T, Cpu> logits;
   };
 
+  /// In parallel on the CPU, one after the other on a device that is parallel itself.
+  template <class Body>
+  static void for_each(Index count, const Body& body) {
+    if constexpr (std::same_as<D, Cpu>)
+      parallel_for(count, body);
+    else
+      for (Index i = 0; i < count; ++i) body(i);
+  }
+
   void add_term(NodeId sum) {
-    const Node<T, Cpu>& node = network_.node(sum);
+    const Node<T, D>& node = network_.node(sum);
     const auto terms = node.layer->channel_terms()->of_channels(site_.units);
     const std::size_t change = change_of(node.inputs.front(), network_.node(node.inputs.front()).shape.rank() == 3);
     const std::vector<NodeId> readers = network_.readers(sum);
@@ -127,27 +139,28 @@ class LesionBase {
   }
 
   void resize(Index count) {
-    for (BaseTerm<T>& term : terms_) term.values.resize(network_.node(term.node).shape.batched(count));
-    for (ChannelChange<T>& change : changes_)
-      change.planes.resize(Shape{count, site_.units, change.plane[0], change.plane[1]});
-    for (BaseExit<T>& exit : exits_) {
+    for (BaseTerm<T, D>& term : terms_) term.values.resize(network_.node(term.node).shape.batched(count));
+    for (ChannelChange<T, D>& change : changes_)
+      change.planes.resize(std::same_as<D, Cpu> ? Shape{count, site_.units, change.plane[0], change.plane[1]}
+                                                : Shape{site_.units, count, change.plane[0], change.plane[1]});
+    for (BaseExit<T, D>& exit : exits_) {
       exit.values.resize(network_.node(exit.node).shape.batched(count));
       exit.lesioned.resize(exit.values.shape());
     }
     is_there_.clear();
     outcomes_.resize(count);
-    silent_.assign(static_cast<std::size_t>(count * site_.units), 1);
+    silent_.assign(static_cast<std::size_t>(count * site_.units), std::same_as<D, Cpu> ? 1 : 0);
   }
 
   /// Values for which memory is asked in passes: the members that change, and the terms.
   [[nodiscard]] std::vector<NodeId> members() const {
     std::vector<NodeId> nodes;
-    for (const ChannelChange<T>& change : changes_)
+    for (const ChannelChange<T, D>& change : changes_)
       if (change.node != site_.node) nodes.push_back(change.node);
     return nodes;
   }
 
-  void compute_block(const SiteValues<T>& values, std::span<const Index> units, const LesionManner& manner,
+  void compute_block(const SiteValues<T, D>& values, std::span<const Index> units, const LesionManner& manner,
                      ImageRange range, Index place, const std::vector<Index>& labels, Worker& worker) {
     std::vector<Index> all;
     for (Index unit = 0; unit < site_.units; ++unit) all.push_back(unit);
@@ -155,33 +168,40 @@ class LesionBase {
     start(values, all, manner, range, worker.lesioned_site, worker.lesioned);
     std::vector<NodeId> keep = members();
     if (!keep.empty()) network_.compute(keep.back(), worker.lesioned, {.keep = keep});
-    for (const BaseTerm<T>& term : terms_) keep.push_back(term.node);
-    const View<const T, Cpu> logits = network_.compute(head_, worker.base, {.keep = keep});
-    record_outcomes<T>(logits, part_of(labels, range), place, outcomes_);
-    for (BaseTerm<T>& term : terms_)
+    for (const BaseTerm<T, D>& term : terms_) keep.push_back(term.node);
+    const View<const T, D> logits = network_.compute(head_, worker.base, {.keep = keep});
+    record_outcomes<T>(on_cpu(logits, worker.logits), part_of(labels, range), place, outcomes_);
+    for (BaseTerm<T, D>& term : terms_)
       copy(worker.base.value(term.node), term.values.view().batch_range(place, range.count));
-    for (BaseExit<T>& exit : exits_) {
+    for (BaseExit<T, D>& exit : exits_) {
       copy(worker.base.value(exit.node), exit.values.view().batch_range(place, range.count));
       copy(worker.lesioned.value(exit.node), exit.lesioned.view().batch_range(place, range.count));
     }
-    for (ChannelChange<T>& change : changes_)
+    for (ChannelChange<T, D>& change : changes_)
       subtract(worker.base.value(change.node), worker.lesioned.value(change.node), place, change);
   }
 
   /// Lends a pass the site's value under a lesion, and what the pass reads beside it.
-  void start(const SiteValues<T>& values, std::span<const Index> units, const LesionManner& manner, ImageRange range,
-             Tensor<T, Cpu>& site, Activations<T, Cpu>& pass) const {
-    const View<const T, Cpu> intact = values.value(0, range);
+  void start(const SiteValues<T, D>& values, std::span<const Index> units, const LesionManner& manner, ImageRange range,
+             Tensor<T, D>& site, Activations<T, D>& pass) const {
+    const View<const T, D> intact = values.value(0, range);
     site.resize(intact.shape());
     copy(intact, site.view());
-    apply_lesion<T>({.kind = manner.kind, .alpha = manner.alpha}, units, values.sources(manner.kind, range),
-                    site.view());
+    apply_lesion<T, D>({.kind = manner.kind, .alpha = manner.alpha}, units, values.sources(manner.kind, range),
+                       site.view());
     pass.borrow(site_.node, site);
     for (std::size_t i = 1; i < values.nodes().size(); ++i) pass.borrow(values.nodes()[i], values.value(i, range));
   }
 
   /// lesioned - base, from (images, positions, channels) to (images, channels, positions).
-  void subtract(View<const T, Cpu> base, View<const T, Cpu> lesioned, Index place, ChannelChange<T>& change) {
+  void subtract(View<const T, D> base, View<const T, D> lesioned, Index place, ChannelChange<T, D>& change) {
+    if constexpr (std::same_as<D, Cpu>)
+      subtract_on_cpu(base, lesioned, place, change);
+    else
+      channel_planes<T, D>(lesioned, base, place, change.planes.view());
+  }
+
+  void subtract_on_cpu(View<const T, Cpu> base, View<const T, Cpu> lesioned, Index place, ChannelChange<T, D>& change) {
     const Index positions = change.plane.size();
     const Index channels = site_.units;
     for (Index n = 0; n < base.shape()[0]; ++n) {
@@ -198,16 +218,16 @@ class LesionBase {
     }
   }
 
-  const Network<T, Cpu>& network_;
+  const Network<T, D>& network_;
   LesionSite site_;
   NodeId head_;
-  std::vector<BaseTerm<T>> terms_;
-  std::vector<ChannelChange<T>> changes_;
-  std::vector<BaseExit<T>> exits_;
+  std::vector<BaseTerm<T, D>> terms_;
+  std::vector<ChannelChange<T, D>> changes_;
+  std::vector<BaseExit<T, D>> exits_;
   ImageRange images_;
   std::vector<Index> units_;            // lesioned
   std::vector<std::uint8_t> is_there_;  // one per block
-  Outcomes<T> outcomes_;
+  Outcomes<Master<T>> outcomes_;
   std::vector<std::uint8_t> silent_;  // (images, channels)
 };
 

@@ -12,10 +12,12 @@
 #include <fusiform/core/random.hpp>
 #include <fusiform/data/labelled_images.hpp>
 #include <fusiform/nets/network.hpp>
+#include <fusiform/ops/copy.hpp>
+#include <fusiform/train/image_input.hpp>
 
 namespace fusiform {
 
-/// Where kinds mean and resample take their values from.
+/// Where kinds mean and resample take their values from. T is the scalar of images.
 template <Scalar T>
 struct LesionReference {
   const LabelledImages<T>* images = nullptr;  ///< of this or another task; nullptr: the evaluated images themselves
@@ -48,20 +50,21 @@ struct LesionReference {
 }
 
 /// The mean value of a node over images, of the shape of one image's value; each channel's mean over images and
-/// positions, everywhere the same, unless `per_position`. Sums run in double, images first, in their order.
+/// positions, everywhere the same, unless `per_position`. Sums run on the CPU, in double, images first, in their order.
 /// Throws ConfigError if there are no images.
-template <Scalar T>
-[[nodiscard]] Tensor<T, Cpu> mean_value(const Network<T, Cpu>& network, NodeId node, const LabelledImages<T>& images,
-                                        Index batch, bool per_position = false) {
+template <Scalar T, Device D>
+[[nodiscard]] Tensor<T, Cpu> mean_value(const Network<T, D>& network, NodeId node,
+                                        const LabelledImages<Master<T>>& images, Index batch,
+                                        bool per_position = false) {
   require_setting(images.count() >= 1, "mean lesion", "at least 1 reference image", images.count());
   const Shape& shape = network.node(node).shape;
   std::vector<double> sums(static_cast<std::size_t>(shape.size()));
-  Activations<T, Cpu> activations;
-  Tensor<T, Cpu> pixels;
+  Activations<T, D> activations;
+  ImageInput<T, D> input;
+  Tensor<T, Cpu> buffer;
   for (Index first = 0; first < images.count(); first += batch) {
-    pixels.resize(images.image.batched(std::min(batch, images.count() - first)));
-    images.read(first, pixels.view());
-    const View<const T, Cpu> value = network.forward(pixels, node, activations);
+    const View<const T, D> pixels = input.range(images, first, std::min(batch, images.count() - first));
+    const View<const T, Cpu> value = on_cpu(network.forward(pixels, node, activations), buffer);
     constexpr Index grain = 4096;
     parallel_ranges(shape.size(), grain, [&](Index begin, Index end) {
       for (Index n = 0; n < value.shape()[0]; ++n)

@@ -12,17 +12,18 @@
 #include <fusiform/analysis/lesion_reference.hpp>
 #include <fusiform/nets/suffix.hpp>
 #include <fusiform/ops/copy.hpp>
+#include <fusiform/train/image_input.hpp>
 
 namespace fusiform {
 
-/// Every image goes through the same block of images always, whatever is asked for in which order; so does its partner
-/// of kind resample. The network and all images must outlive this object.
-template <Scalar T>
+/// On the device of the net. Every image goes through the same block of images always, whatever is asked for in which
+/// order; so does its partner of kind resample. The network and all images must outlive this object.
+template <Scalar T, Device D = Cpu>
 class SiteValues {
  public:
   /// Keeps one block until `keep` allows more. Throws ConfigError if the head does not depend on the site.
-  SiteValues(const Network<T, Cpu>& network, const LesionSite& site, NodeId head, const LabelledImages<T>& images,
-             LesionReference<T> reference, Index block)
+  SiteValues(const Network<T, D>& network, const LesionSite& site, NodeId head, const LabelledImages<Master<T>>& images,
+             LesionReference<Master<T>> reference, Index block)
       : network_(network), images_(images), reference_(std::move(reference)), block_(block), kept_(block) {
     nodes_.push_back(site.node);
     for (const NodeId node : suffix_frontier(network, site.node, head)) nodes_.push_back(node);
@@ -45,7 +46,7 @@ class SiteValues {
   /// Throws as mean_value and resample_partners.
   void prepare(LesionKind kind) {
     if (kind == LesionKind::mean && mean_.empty())
-      mean_ = mean_value(network_, nodes_[0], reference_images(), block_, reference_.per_position);
+      mean_ = on_device<D>(mean_value(network_, nodes_[0], reference_images(), block_, reference_.per_position));
     if (kind != LesionKind::resample || resamples_) return;
     partners_ = reference_.images == nullptr
                     ? resample_partners(images_.count(), reference_.rng)
@@ -75,13 +76,13 @@ class SiteValues {
   }
 
   /// The value of node `i` of nodes(), for loaded images.
-  [[nodiscard]] View<const T, Cpu> value(std::size_t i, ImageRange images) const {
+  [[nodiscard]] View<const T, D> value(std::size_t i, ImageRange images) const {
     return values_[i].tensor.view().batch_range(images.first - window_.first, images.count);
   }
 
   /// What a lesion of `kind` takes its values from, for loaded images.
-  [[nodiscard]] LesionSources<T> sources(LesionKind kind, ImageRange images) const {
-    LesionSources<T> sources{.mean = mean_, .partners = {}};
+  [[nodiscard]] LesionSources<T, D> sources(LesionKind kind, ImageRange images) const {
+    LesionSources<T, D> sources{.mean = mean_, .partners = {}};
     if (kind == LesionKind::resample)
       sources.partners = partner_values_.tensor.view().batch_range(images.first - window_.first, images.count);
     return sources;
@@ -90,7 +91,7 @@ class SiteValues {
  private:
   /// Values of one node for the images of the window.
   struct Kept {
-    Tensor<T, Cpu> tensor;
+    Tensor<T, D> tensor;
     std::vector<std::uint8_t> is_there;  // one per block
 
     void forget(const Shape& image, ImageRange window, Index block) {
@@ -99,14 +100,12 @@ class SiteValues {
     }
   };
 
-  [[nodiscard]] const LabelledImages<T>& reference_images() const noexcept {
+  [[nodiscard]] const LabelledImages<Master<T>>& reference_images() const noexcept {
     return reference_.images == nullptr ? images_ : *reference_.images;
   }
 
   void load_block(ImageRange images, std::size_t block) {
-    pixels_.resize(images_.image.batched(images.count));
-    images_.read(images.first, pixels_.view());
-    network_.forward(pixels_, nodes_[0], activations_, {.keep = nodes_});
+    network_.forward(input_.range(images_, images.first, images.count), nodes_[0], activations_, {.keep = nodes_});
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       copy(activations_.value(nodes_[i]),
            values_[i].tensor.view().batch_range(images.first - window_.first, images.count));
@@ -115,29 +114,26 @@ class SiteValues {
   }
 
   void load_partners(ImageRange images, std::size_t block) {
-    const LabelledImages<T>& references = reference_images();
-    pixels_.resize(references.image.batched(images.count));
-    for (Index n = 0; n < images.count; ++n)
-      references.read(partners_[static_cast<std::size_t>(images.first + n)], pixels_.view().batch_range(n, 1));
-    copy(network_.forward(pixels_, nodes_[0], activations_),
+    const View<const T, D> pixels = input_.chosen(reference_images(), part_of(partners_, images));
+    copy(network_.forward(pixels, nodes_[0], activations_),
          partner_values_.tensor.view().batch_range(images.first - window_.first, images.count));
     partner_values_.is_there[block] = 1;
   }
 
-  const Network<T, Cpu>& network_;
-  const LabelledImages<T>& images_;
-  LesionReference<T> reference_;
+  const Network<T, D>& network_;
+  const LabelledImages<Master<T>>& images_;
+  LesionReference<Master<T>> reference_;
   Index block_;
   Index kept_;
   std::vector<NodeId> nodes_;
   ImageRange window_;         // the images that there is room for
   std::vector<Kept> values_;  // one per node
   Kept partner_values_;       // the site's, for each image's partner
-  Tensor<T, Cpu> mean_;       // of one image's site value; empty until a lesion asks for it
+  Tensor<T, D> mean_;         // of one image's site value; empty until a lesion asks for it
   std::vector<Index> partners_;
   bool resamples_ = false;
-  Activations<T, Cpu> activations_;
-  Tensor<T, Cpu> pixels_;
+  Activations<T, D> activations_;
+  ImageInput<T, D> input_;
 };
 
 }  // namespace fusiform

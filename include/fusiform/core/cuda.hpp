@@ -4,7 +4,9 @@
 /// Every thread has a stream of its own on the current GPU: what it starts runs in the order in which it was started,
 /// while the thread goes on. Copies to the CPU wait.
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fusiform/core/device.hpp>
@@ -20,5 +22,61 @@ void synchronize(Cuda);
 
 /// Throws ConfigError with what `describe_devices` says unless there is a GPU that runs the compiled kernels.
 void require_device(Cuda);
+
+/// Pinned memory of the CPU: a GPU copies to and from it while the thread goes on. Throws CudaError.
+[[nodiscard]] void* allocate_pinned_bytes(Cuda, std::size_t bytes);
+void deallocate_pinned_bytes(Cuda, void* memory) noexcept;
+
+/// As copy_bytes_to and copy_bytes_from (core/storage.hpp), between pinned memory and the GPU's, but the thread goes
+/// on: until a CudaEvent that was recorded behind the copy has been waited for, `from` must stay as it is and `to` must
+/// not be read on the CPU.
+void start_copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes);
+void start_copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes);
+
+/// A point in what a stream does.
+class CudaEvent {
+ public:
+  CudaEvent();
+  ~CudaEvent();
+  CudaEvent(CudaEvent&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
+  CudaEvent& operator=(CudaEvent&& other) noexcept {
+    std::swap(event_, other.event_);
+    return *this;
+  }
+
+  /// The point behind all that the calling thread has started in its stream.
+  void record();
+  /// Waits until the last recorded point is reached; not at all if there is none. Throws CudaError as synchronize.
+  void wait() const;
+  /// What the calling thread starts from here on begins when the last recorded point is reached.
+  void hold_back() const;
+
+ private:
+  void* event_;
+};
+
+/// One more stream, for copies beside what the thread's own stream computes.
+class SideStream {
+ public:
+  SideStream();
+  ~SideStream();  ///< waits for what was started in it
+  SideStream(const SideStream&) = delete;
+  SideStream& operator=(const SideStream&) = delete;
+
+  /// Makes the stream the calling thread's as long as it lives.
+  class Scope {
+   public:
+    explicit Scope(const SideStream& side) noexcept;
+    ~Scope();
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    void* before_;
+  };
+
+ private:
+  void* stream_;
+};
 
 }  // namespace fusiform

@@ -110,6 +110,23 @@ FUSIFORM_INLINE void unrolled(F&& f) noexcept {
   (std::make_integer_sequence<int, count>{});
 }
 
+/// Lanes of a and b, those of b numbered behind those of a. Written out, since nvcc's front end does not expand packs
+/// in the arguments of builtin functions.
+template <int... index, class V>
+[[nodiscard]] FUSIFORM_INLINE auto shuffled(V a, V b) noexcept {
+  constexpr int i[] = {index...};
+  static_assert(sizeof...(index) == 2 || sizeof...(index) == 4 || sizeof...(index) == 8 || sizeof...(index) == 16);
+  if constexpr (sizeof...(index) == 2)
+    return __builtin_shufflevector(a, b, i[0], i[1]);
+  else if constexpr (sizeof...(index) == 4)
+    return __builtin_shufflevector(a, b, i[0], i[1], i[2], i[3]);
+  else if constexpr (sizeof...(index) == 8)
+    return __builtin_shufflevector(a, b, i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7]);
+  else
+    return __builtin_shufflevector(a, b, i[0], i[1], i[2], i[3], i[4], i[5], i[6], i[7], i[8], i[9], i[10], i[11],
+                                   i[12], i[13], i[14], i[15]);
+}
+
 /// Transposes a square of lanes x lanes elements held in registers, by swapping ever larger off-diagonal blocks.
 template <Scalar T>
 FUSIFORM_INLINE void transpose(Vector<T> (&rows)[lanes<T>]) noexcept {
@@ -121,8 +138,8 @@ FUSIFORM_INLINE void transpose(Vector<T> (&rows)[lanes<T>]) noexcept {
       if constexpr ((i & step) == 0) {
         const Vector<T> a = rows[i];
         const Vector<T> b = rows[i + step];
-        rows[i] = __builtin_shufflevector(a, b, ((lane & step) == 0 ? lane : n + lane - step)...);
-        rows[i + step] = __builtin_shufflevector(a, b, ((lane & step) == 0 ? lane + step : n + lane)...);
+        rows[i] = shuffled<((lane & step) == 0 ? lane : n + lane - step)...>(a, b);
+        rows[i + step] = shuffled<((lane & step) == 0 ? lane + step : n + lane)...>(a, b);
       }
     });
   };

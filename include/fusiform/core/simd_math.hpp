@@ -22,7 +22,7 @@ template <Scalar T, int part>
     return vector;
   } else {
     const auto lanes_of_part = [&]<int... lane>(std::integer_sequence<int, lane...>) __attribute__((always_inline)) {
-      return __builtin_shufflevector(vector, vector, (part * lanes<double> + lane)...);
+      return shuffled<(part * lanes<double> + lane)...>(vector, vector);
     };
     const auto half = lanes_of_part(std::make_integer_sequence<int, lanes<double>>{});
 #if defined(__AVX512F__) && !defined(__clang__)

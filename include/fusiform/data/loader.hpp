@@ -1,53 +1,31 @@
 #pragma once
 /// Batches for training, prepared on background threads while the net computes.
 
-#include <algorithm>
 #include <condition_variable>
 #include <cstddef>
-#include <cstdint>
 #include <exception>
 #include <mutex>
-#include <numeric>
-#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include <fusiform/core/random.hpp>
-#include <fusiform/core/tensor.hpp>
+#include <fusiform/data/batch_source.hpp>
+#include <fusiform/data/epoch_order.hpp>
 #include <fusiform/data/pack.hpp>
 #include <fusiform/data/transform.hpp>
 
 namespace fusiform {
 
-struct LoaderOptions {
-  Index batch = 128;
-  bool shuffle = false;
-  bool drop_last = false;  ///< leave out the last batch if it is smaller than the others
-  TransformOptions transform{};
-  Rng rng{0};
-  Index workers = 1;  ///< background threads; 0 = prepare each batch when it is asked for
-};
-
-template <Scalar T>
-struct Batch {
-  Tensor<T, Cpu> images;      ///< (N, H, W, 3)
-  std::vector<Index> labels;  ///< N
-  std::vector<Index> items;   ///< N, positions in the pack
-};
-
 /// Goes through `items` of a pack, once per epoch. What a batch holds depends only on (rng, epoch, position in the
-/// epoch): the order is drawn from rng.stream(epoch), the augmentation of the image at position p from
-/// rng.stream(epoch).stream(p). The pack must outlive the loader. To be used from one thread.
+/// epoch), see EpochOrder. The pack must outlive the loader. To be used from one thread.
 template <Scalar T>
-class Loader {
+class Loader final : public BatchSource<T, Cpu> {
  public:
   /// Throws ConfigError for an option out of range.
   Loader(const ImagePack& pack, std::vector<Index> items, const LoaderOptions& options)
-      : pack_(pack), options_(options), transform_(options.transform), items_(std::move(items)) {
-    require_setting(options.batch >= 1, "loader: batch", "at least 1", options.batch);
+      : pack_(pack), order_(std::move(items), options), transform_(options.transform) {
     require_setting(options.workers >= 0 && options.workers <= 64, "loader: workers", "0..64", options.workers);
-    for (const Index item : items_)
+    for (const Index item : order_.items())
       require_setting(item >= 0 && item < pack.count(), "loader: item", text("0..", pack.count() - 1), item);
     ring_ = std::vector<Slot>(static_cast<std::size_t>(options.workers == 0 ? 1 : options.workers + 2));
     claimed_ = batch_count();
@@ -62,23 +40,16 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
   Loader(Loader&&) = delete;
   Loader& operator=(Loader&&) = delete;
-  ~Loader() { stop(); }
+  ~Loader() override { stop(); }
 
-  /// Images in one epoch.
-  [[nodiscard]] Index image_count() const noexcept {
-    const auto count = static_cast<Index>(items_.size());
-    return options_.drop_last ? count / options_.batch * options_.batch : count;
-  }
-  [[nodiscard]] Index batch_count() const noexcept { return (image_count() + options_.batch - 1) / options_.batch; }
+  [[nodiscard]] Index image_count() const noexcept override { return order_.image_count(); }
+  [[nodiscard]] Index batch_count() const noexcept { return order_.batch_count(); }
 
-  /// Starts an epoch, also in the middle of another one. Batches handed out before become invalid.
-  void start_epoch(Index epoch) {
+  void start_epoch(Index epoch) override {
     std::unique_lock lock(mutex_);
     claimed_ = batch_count();  // nothing more to claim
     changed_.wait(lock, [this] { return active_ == 0; });
-    epoch_rng_ = options_.rng.stream(static_cast<std::uint64_t>(epoch));
-    order_ = items_;
-    if (options_.shuffle) Rng(epoch_rng_).shuffle(std::span(order_));
+    order_.start_epoch(epoch);
     for (Slot& slot : ring_) slot.ready = false;
     released_ = 0;
     handed_out_ = false;
@@ -87,9 +58,7 @@ class Loader {
     changed_.notify_all();
   }
 
-  /// The next batch, valid until the next call of `next` or `start_epoch`; nullptr after the last one.
-  /// Rethrows what went wrong while the batch was prepared. Throws ConfigError before the first `start_epoch`.
-  [[nodiscard]] const Batch<T>* next() {
+  [[nodiscard]] const Batch<T>* next() override {
     std::unique_lock lock(mutex_);
     if (!started_) throw ConfigError("loader: expected start_epoch() before next()");
     if (std::exchange(handed_out_, false)) {
@@ -140,15 +109,14 @@ class Loader {
   void fill(Slot& slot, Index number) noexcept {
     try {
       slot.failure = nullptr;
-      const Index first = number * options_.batch;
-      const Index count = std::min(options_.batch, image_count() - first);
-      const Index crop = options_.transform.crop;
+      const auto [first, count] = order_.batch(number);
+      const Index crop = transform_.options().crop;
       slot.batch.images.resize({count, crop, crop, 3});
       slot.batch.labels.clear();
       slot.batch.items.clear();
       for (Index i = 0; i < count; ++i) {
-        const Index item = order_[static_cast<std::size_t>(first + i)];
-        Rng rng = epoch_rng_.stream(static_cast<std::uint64_t>(first + i));
+        const Index item = order_.item(first + i);
+        Rng rng = order_.rng(first + i);
         transform_(pack_.image(item), rng, slot.batch.images.view().batch_range(i, 1));
         slot.batch.labels.push_back(pack_.label(item));
         slot.batch.items.push_back(item);
@@ -169,14 +137,11 @@ class Loader {
   }
 
   const ImagePack& pack_;
-  LoaderOptions options_;
+  EpochOrder order_;
   Transform<T> transform_;
-  std::vector<Index> items_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  Rng epoch_rng_{0};
-  std::vector<Index> order_;
   std::vector<Slot> ring_;
   Index claimed_ = 0;   // batches that workers have taken on
   Index released_ = 0;  // batches the user is done with

@@ -50,7 +50,7 @@ class BatchNorm : public Layer<T, D> {
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
   [[nodiscard]] std::size_t state_bytes(const Shape& /*output*/, Mode mode, bool /*backward*/) const override {
-    return static_cast<std::size_t>((mode == Mode::train ? 3 : 2) * options_.channels) * sizeof(T);
+    return static_cast<std::size_t>((mode == Mode::train ? 3 : 2) * options_.channels) * sizeof(Master<T>);
   }
 
   [[nodiscard]] bool keeps_channels_apart() const override { return true; }
@@ -58,7 +58,7 @@ class BatchNorm : public Layer<T, D> {
   void forward(const ForwardArguments<T, D>& pass) const override {
     auto& values = pass.state.values;
     values.resize(pass.mode == Mode::train ? 3 : 2);
-    for (Tensor<T, D>& value : values) value.resize(Shape{options_.channels});
+    for (Tensor<Master<T>, D>& value : values) value.resize(Shape{options_.channels});
     if (pass.mode == Mode::train) {
       batch_norm_statistics<T, D>(pass.inputs[0], options_.eps, {values[0].view(), values[1].view(), values[2].view()});
     } else {
@@ -103,10 +103,10 @@ class BatchNorm : public Layer<T, D> {
   [[nodiscard]] const Parameter<T, D>& running_variance() const noexcept { return parameters_[3]; }
 
   void reset() {
-    fill(T{1}, parameters_[0].value.view());
-    fill(T{0}, parameters_[1].value.view());
-    fill(T{0}, parameters_[2].value.view());
-    fill(T{1}, parameters_[3].value.view());
+    fill(1, parameters_[0].value.view());
+    fill(0, parameters_[1].value.view());
+    fill(0, parameters_[2].value.view());
+    fill(1, parameters_[3].value.view());
   }
 
   BatchNormOptions options_;

@@ -4,6 +4,7 @@
 
 #include <fusiform/layers/initializer.hpp>
 #include <fusiform/layers/layer.hpp>
+#include <fusiform/layers/rounded_weight.hpp>
 #include <fusiform/ops/conv2d.hpp>
 
 namespace fusiform {
@@ -63,6 +64,10 @@ class Conv2d final : public Layer<T, D> {
 
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
+  [[nodiscard]] std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const override {
+    return rounded_weight_bytes<T, D>(weight());
+  }
+
   [[nodiscard]] bool can_end_with_relu() const override { return true; }
 
   [[nodiscard]] std::optional<ChannelTerms<T, D>> channel_terms() const override {
@@ -72,21 +77,23 @@ class Conv2d final : public Layer<T, D> {
   void forward(const ForwardArguments<T, D>& pass) const override {
     // Weights change with every training step: there is nothing to keep then.
     FilterCache<T, D>* cache = pass.mode == Mode::evaluate ? &filters_ : nullptr;
-    conv2d_forward<T, D>(pass.inputs[0], weight(), bias(), settings(pass.relu), pass.output, cache);
+    conv2d_forward<T, D>(pass.inputs[0], round_weight<T, D>(weight(), pass.state), bias(), settings(pass.relu),
+                         pass.output, cache);
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {
     if (pass.input_gradients[0].data() != nullptr)
-      conv2d_backward_input<T, D>(pass.output_gradient, weight(), settings(), pass.input_gradients[0]);
+      conv2d_backward_input<T, D>(pass.output_gradient, rounded_weight<T, D>(weight(), pass.state), settings(),
+                                  pass.input_gradients[0]);
     if (!pass.parameter_gradients) return;
-    conv2d_backward_weight<T, D>(pass.inputs[0], pass.output_gradient, settings(), parameters_[0].gradient.view());
-    if (config_.bias) conv2d_backward_bias<T, D>(pass.output_gradient, parameters_[1].gradient.view());
+    conv2d_backward_parameters<T, D>(pass.inputs[0], pass.output_gradient, settings(), parameters_[0].gradient.view(),
+                                     parameters_[1].gradient.view());
   }
 
   /// Weights Kaiming-normal by fan-out, bias 0.
   void initialize(Rng rng) override {
-    fill_on_cpu(parameters_[0].value, [&](Tensor<T, Cpu>& values) { kaiming_normal_fan_out(values, rng); });
-    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<T, Cpu>& values) { values.fill(T{}); });
+    fill_on_cpu(parameters_[0].value, [&](Tensor<Master<T>, Cpu>& values) { kaiming_normal_fan_out(values, rng); });
+    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<Master<T>, Cpu>& values) { values.fill(0); });
   }
 
   using Layer<T, D>::parameters;
@@ -98,9 +105,9 @@ class Conv2d final : public Layer<T, D> {
   [[nodiscard]] Conv2dOptions settings(bool relu = false) const {
     return {.stride = config_.stride, .padding = config_.padding, .relu = relu, .algorithm = config_.algorithm};
   }
-  [[nodiscard]] const Tensor<T, D>& weight() const { return parameters_[0].value; }
-  [[nodiscard]] View<const T, D> bias() const {
-    return config_.bias ? parameters_[1].value.view() : View<const T, D>();
+  [[nodiscard]] const Tensor<Master<T>, D>& weight() const { return parameters_[0].value; }
+  [[nodiscard]] View<const Master<T>, D> bias() const {
+    return config_.bias ? parameters_[1].value.view() : View<const Master<T>, D>();
   }
 
   Conv2dConfig config_;

@@ -24,7 +24,8 @@ enum class Mode { evaluate, train };
 /// one network at the same time. What is in it is the layer's own business.
 template <Scalar T, Device D>
 struct LayerState {
-  std::vector<Tensor<T, D>> values;
+  std::vector<Tensor<Master<T>, D>> values;
+  Tensor<T, D> weight;  ///< see rounded_weight.hpp
   Tensor<std::int32_t, D> indices;
 };
 
@@ -37,6 +38,9 @@ struct ForwardArguments {
   Rng rng{0};            ///< this layer's own random stream in this pass
   bool relu = false;     ///< end with max(., 0); only asked of layers that `can_end_with_relu`
   bool backward = true;  ///< false: no backward pass follows, the state need hold nothing for it
+  /// The input is a ReLU's output, and the backward pass is to make the gradient of what it was before the ReLU: zero
+  /// where the input is not positive. Only asked of layers that `can_pass_back_through_relu`.
+  bool after_relu = false;
 };
 
 template <Scalar T, Device D>
@@ -91,6 +95,10 @@ class Layer {
   /// Whether `forward` can put out max(., 0) of its values at once. A network then leaves it the work of a ReLU that
   /// is its only reader, and the layer's own values are never stored: so `backward` must not need its output.
   [[nodiscard]] virtual bool can_end_with_relu() const { return false; }
+
+  /// Whether `backward` can do the work of a ReLU before this layer, of which it is the only reader; see
+  /// ForwardArguments::after_relu. A network then spares a pass over the ReLU's gradient.
+  [[nodiscard]] virtual bool can_pass_back_through_relu() const { return false; }
 
   /// Whether in evaluation each channel of the output depends on the same channel of the inputs only, at whatever
   /// positions. Channels are the last dimension; flattening (H, W, C) keeps them apart too.

@@ -4,6 +4,7 @@
 
 #include <fusiform/layers/initializer.hpp>
 #include <fusiform/layers/layer.hpp>
+#include <fusiform/layers/rounded_weight.hpp>
 #include <fusiform/ops/linear.hpp>
 
 namespace fusiform {
@@ -43,6 +44,10 @@ class Linear final : public Layer<T, D> {
 
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
+  [[nodiscard]] std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const override {
+    return rounded_weight_bytes<T, D>(weight());
+  }
+
   [[nodiscard]] bool can_end_with_relu() const override { return true; }
 
   [[nodiscard]] std::optional<ChannelTerms<T, D>> channel_terms() const override {
@@ -50,21 +55,23 @@ class Linear final : public Layer<T, D> {
   }
 
   void forward(const ForwardArguments<T, D>& pass) const override {
-    linear_forward<T, D>(pass.inputs[0], weight(), bias(), pass.output, {.relu = pass.relu});
+    linear_forward<T, D>(pass.inputs[0], round_weight<T, D>(weight(), pass.state), bias(), pass.output,
+                         {.relu = pass.relu});
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {
     if (pass.input_gradients[0].data() != nullptr)
-      linear_backward_input<T, D>(pass.output_gradient, weight(), pass.input_gradients[0]);
+      linear_backward_input<T, D>(pass.output_gradient, rounded_weight<T, D>(weight(), pass.state),
+                                  pass.input_gradients[0]);
     if (!pass.parameter_gradients) return;
-    linear_backward_weight<T, D>(pass.inputs[0], pass.output_gradient, parameters_[0].gradient.view());
-    if (config_.bias) linear_backward_bias<T, D>(pass.output_gradient, parameters_[1].gradient.view());
+    linear_backward_parameters<T, D>(pass.inputs[0], pass.output_gradient, parameters_[0].gradient.view(),
+                                     parameters_[1].gradient.view());
   }
 
   /// Weights N(0, 0.01^2), bias 0 (the authors' nets).
   void initialize(Rng rng) override {
-    fill_on_cpu(parameters_[0].value, [&](Tensor<T, Cpu>& values) { normal(values, 0.01, rng); });
-    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<T, Cpu>& values) { values.fill(T{}); });
+    fill_on_cpu(parameters_[0].value, [&](Tensor<Master<T>, Cpu>& values) { normal(values, 0.01, rng); });
+    if (config_.bias) fill_on_cpu(parameters_[1].value, [](Tensor<Master<T>, Cpu>& values) { values.fill(0); });
   }
 
   using Layer<T, D>::parameters;
@@ -73,9 +80,9 @@ class Linear final : public Layer<T, D> {
   }
 
  private:
-  [[nodiscard]] const Tensor<T, D>& weight() const { return parameters_[0].value; }
-  [[nodiscard]] View<const T, D> bias() const {
-    return config_.bias ? parameters_[1].value.view() : View<const T, D>();
+  [[nodiscard]] const Tensor<Master<T>, D>& weight() const { return parameters_[0].value; }
+  [[nodiscard]] View<const Master<T>, D> bias() const {
+    return config_.bias ? parameters_[1].value.view() : View<const Master<T>, D>();
   }
 
   LinearConfig config_;

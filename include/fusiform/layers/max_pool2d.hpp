@@ -7,7 +7,7 @@
 namespace fusiform {
 
 /// Maximum over a sliding window: (H, W, C) to (H', W', C). For a backward pass the state holds where each maximum
-/// was.
+/// was; nowhere if a ReLU before will let no gradient through to it.
 template <Scalar T, Device D>
 class MaxPool2d : public Layer<T, D> {
  public:
@@ -34,6 +34,8 @@ class MaxPool2d : public Layer<T, D> {
     return backward ? static_cast<std::size_t>(output.size()) * sizeof(std::int32_t) : 0;
   }
 
+  [[nodiscard]] bool can_pass_back_through_relu() const override { return true; }
+
   [[nodiscard]] bool keeps_channels_apart() const override { return true; }
 
   void forward(const ForwardArguments<T, D>& pass) const override {
@@ -42,7 +44,9 @@ class MaxPool2d : public Layer<T, D> {
       return;
     }
     pass.state.indices.resize(pass.output.shape());
-    max_pool2d_forward(pass.inputs[0], options_, pass.output, pass.state.indices.view());
+    MaxPool2dOptions options = options_;
+    options.after_relu = pass.after_relu;
+    max_pool2d_forward(pass.inputs[0], options, pass.output, pass.state.indices.view());
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {

@@ -15,11 +15,12 @@ enum class ParameterLayout {
   linear_weight,  ///< (out, in); if `in` is a flattened image, here in (H, W, C) order, there in (C, H, W) order
 };
 
+/// Of a layer whose activations are T.
 template <Scalar T, Device D>
 struct Parameter {
   std::string name;  ///< PyTorch's: "weight", "bias", "running_mean"
-  Tensor<T, D> value;
-  Tensor<T, D> gradient;  ///< same shape as `value`; empty if recorded or frozen
+  Tensor<Master<T>, D> value;
+  Tensor<Master<T>, D> gradient;  ///< same shape as `value`; empty if recorded or frozen
   ParameterLayout layout = ParameterLayout::plain;
   double rate_factor = 1;  ///< times the learning rate of a step; see set_rate_factor
   bool frozen = false;     ///< `value` stays as it is and `gradient` is empty; see Network::set_frozen
@@ -27,12 +28,12 @@ struct Parameter {
   /// A tensor that the optimiser changes.
   [[nodiscard]] static Parameter learned(std::string name, const Shape& shape,
                                          ParameterLayout layout = ParameterLayout::plain) {
-    return {std::move(name), Tensor<T, D>(shape), Tensor<T, D>(shape), layout};
+    return {std::move(name), Tensor<Master<T>, D>(shape), Tensor<Master<T>, D>(shape), layout};
   }
 
   /// A tensor that the layer itself updates in training (running statistics).
   [[nodiscard]] static Parameter recorded(std::string name, const Shape& shape) {
-    return {std::move(name), Tensor<T, D>(shape), Tensor<T, D>(), ParameterLayout::plain};
+    return {std::move(name), Tensor<Master<T>, D>(shape), Tensor<Master<T>, D>(), ParameterLayout::plain};
   }
 
   /// Not a recorded tensor; optimisers change it unless it is frozen.
@@ -45,7 +46,7 @@ struct Parameter {
   void set_frozen(bool now) {
     if (!is_learned() || frozen == now) return;
     frozen = now;
-    gradient = frozen ? Tensor<T, D>() : Tensor<T, D>(value.shape());
+    gradient = frozen ? Tensor<Master<T>, D>() : Tensor<Master<T>, D>(value.shape());
   }
 };
 

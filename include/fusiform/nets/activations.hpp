@@ -54,7 +54,8 @@ class Activations {
     std::size_t total = static_cast<std::size_t>(memory_.capacity()) * sizeof(T);
     for (const LayerState<T, D>& state : states_) {
       total += static_cast<std::size_t>(state.indices.size()) * sizeof(std::int32_t);
-      for (const Tensor<T, D>& value : state.values) total += static_cast<std::size_t>(value.size()) * sizeof(T);
+      total += static_cast<std::size_t>(state.weight.size()) * sizeof(T);
+      for (const auto& value : state.values) total += static_cast<std::size_t>(value.size()) * sizeof(Master<T>);
     }
     return total;
   }

@@ -19,14 +19,16 @@
 
 namespace fusiform {
 
-/// What a checkpoint holds beside the net. Everything is given back exactly.
+/// What a checkpoint holds beside the net, whatever the device. Everything is given back exactly. T is the scalar of
+/// the parameters.
 template <Scalar T>
 struct TrainingState {
   Index epoch = 0;  ///< finished epochs
   std::uint64_t seed = 0;
-  std::map<std::string, std::string> notes;       ///< free: class table, configuration, best loss, ...
-  std::map<std::string, Rng> generators;          ///< random streams where they stand
-  std::map<std::string, Tensor<T, Cpu>> tensors;  ///< "optimizer.0.momentum.fc.weight"; stored in our layout
+  std::map<std::string, std::string> notes;  ///< free: class table, configuration, best loss, ...
+  std::map<std::string, Rng> generators;     ///< random streams where they stand
+  /// "optimizer.0.momentum.fc.weight"; stored in our layout.
+  std::map<std::string, Tensor<Master<T>, Cpu>> tensors;
 };
 
 /// Tensors of this name belong to the training state, not to the net.
@@ -90,8 +92,9 @@ template <class Number>
 
 /// Writes net and training state; crash-safe: the old file or the new one. Throws FileError, and ConfigError if a name
 /// cannot be stored.
-template <Scalar T>
-void save_checkpoint(const std::string& path, const Network<T, Cpu>& network, const TrainingState<T>& state = {}) {
+template <Scalar T, Device D>
+void save_checkpoint(const std::string& path, const Network<T, D>& network,
+                     const TrainingState<Master<T>>& state = {}) {
   SafetensorsWriter writer;
   writer.set_metadata("format", detail::checkpoint_format);
   writer.set_metadata("network", describe(network));
@@ -100,11 +103,11 @@ void save_checkpoint(const std::string& path, const Network<T, Cpu>& network, co
   for (const auto& [key, value] : state.notes) writer.set_metadata("note." + key, value);
   for (const auto& [key, rng] : state.generators)
     writer.set_metadata("rng." + key, text(rng.seed(), " ", rng.stream_id(), " ", rng.position()));
-  for (const PyTorchTensor<T, Cpu>& tensor : pytorch_tensors(network)) {
+  for (const PyTorchTensor<T, D>& tensor : pytorch_tensors(network)) {
     require_setting(!is_training_tensor(tensor.name), "checkpoint", "layer names that do not begin with 'optimizer.'",
                     "'" + tensor.name + "'");
-    const std::vector<T> elements = to_pytorch(tensor.layout, std::span<const T>(tensor.parameter->value.span()));
-    writer.add(tensor.name, tensor.layout.shape, std::span<const T>(elements));
+    const std::vector<Master<T>> elements = to_pytorch(tensor);
+    writer.add(tensor.name, tensor.layout.shape, std::span<const Master<T>>(elements));
   }
   for (const auto& [name, tensor] : state.tensors) {
     require_setting(is_training_tensor(name), "checkpoint", "names of training tensors that begin with 'optimizer.'",
@@ -131,8 +134,8 @@ struct LoadReport {
 /// Fills the network's tensors by name from a checkpoint or from any safetensors file with PyTorch's names and layout.
 /// Left out are optimiser tensors and PyTorch's counters "num_batches_tracked". Throws FileError that lists missing
 /// and unexpected tensors (if strict) and all differing shapes; the network is then unchanged.
-template <Scalar T>
-LoadReport load_weights(Network<T, Cpu>& network, const std::string& path, const LoadOptions& options = {}) {
+template <Scalar T, Device D>
+LoadReport load_weights(Network<T, D>& network, const std::string& path, const LoadOptions& options = {}) {
   const SafetensorsFile file(path);
   std::map<std::string, std::string> stored;  // the network's name to the file's
   for (const std::string& name : file.names()) {
@@ -147,8 +150,8 @@ LoadReport load_weights(Network<T, Cpu>& network, const std::string& path, const
 
   LoadReport report;
   std::string problems;
-  const std::vector<PyTorchTensor<T, Cpu>> tensors = pytorch_tensors(network);
-  for (const PyTorchTensor<T, Cpu>& tensor : tensors) {
+  const std::vector<PyTorchTensor<T, D>> tensors = pytorch_tensors(network);
+  for (const PyTorchTensor<T, D>& tensor : tensors) {
     const auto entry = stored.find(tensor.name);
     if (entry == stored.end()) {
       report.missing.push_back(tensor.name);
@@ -169,31 +172,28 @@ LoadReport load_weights(Network<T, Cpu>& network, const std::string& path, const
   }
   if (!problems.empty()) throw FileError(path, "weights do not fit the network:" + problems);
 
-  std::vector<std::vector<T>> elements;  // all read before any is changed
-  for (const std::string& name : report.loaded) elements.push_back(file.template read<T>(stored.at(name)));
+  std::vector<std::vector<Master<T>>> elements;  // all read before any is changed
+  for (const std::string& name : report.loaded) elements.push_back(file.template read<Master<T>>(stored.at(name)));
   auto next = elements.begin();
-  for (const PyTorchTensor<T, Cpu>& tensor : tensors) {
-    if (!known.contains(tensor.name)) continue;
-    from_pytorch(tensor.layout, std::span<const T>(*next), tensor.parameter->value.span());
-    ++next;
-  }
+  for (const PyTorchTensor<T, D>& tensor : tensors)
+    if (known.contains(tensor.name)) from_pytorch(tensor, std::span<const Master<T>>(*next++));
   return report;
 }
 
-/// Builds the network that a checkpoint describes and fills it. Layers of your own need a factory that knows them.
-/// Throws FileError.
-template <Scalar T>
-[[nodiscard]] Network<T, Cpu> load_network(const std::string& path, const LayerFactory<T, Cpu>& factory = {}) {
+/// Builds the network that a checkpoint describes, on any device, and fills it. Layers of your own need a factory that
+/// knows them. Throws FileError.
+template <Scalar T, Device D = Cpu>
+[[nodiscard]] Network<T, D> load_network(const std::string& path, const LayerFactory<T, D>& factory = {}) {
   const SafetensorsFile file(path);
   const std::string& description = detail::checkpoint_entry(file, "network");
   const auto build = [&] {
     try {
-      return parse_description<T, Cpu>(description, factory);
+      return parse_description<T, D>(description, factory);
     } catch (const Error& error) {
       throw FileError(path, error.what());
     }
   };
-  Network<T, Cpu> network = build();
+  Network<T, D> network = build();
   load_weights(network, path);
   return network;
 }
@@ -223,8 +223,8 @@ template <Scalar T>
     if (sizes.size() > Shape::max_rank)
       throw FileError(path, text("tensor '", name, "': expected at most 4 dimensions, found ", sizes.size()));
     for (std::size_t axis = sizes.size(); axis > 0; --axis) shape = shape.batched(sizes[axis - 1]);
-    const std::vector<T> elements = file.template read<T>(name);
-    state.tensors.emplace(name, Tensor<T, Cpu>(shape, std::span<const T>(elements)));
+    const std::vector<Master<T>> elements = file.template read<Master<T>>(name);
+    state.tensors.emplace(name, Tensor<Master<T>, Cpu>(shape, std::span<const Master<T>>(elements)));
   }
   return state;
 }

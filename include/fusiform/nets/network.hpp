@@ -20,8 +20,7 @@
 
 namespace fusiform {
 
-/// Chains, branches at any point, residual additions and several heads are one structure. A head is a node that
-/// nobody reads.
+/// Chains, branches, residual additions and several heads are one structure. A head is a node that nobody reads.
 template <Scalar T, Device D>
 class Network {
  public:
@@ -168,7 +167,7 @@ class Network {
     run_backward_steps(target, target_gradient, activations, true);
     for (NodeId id = 1; id < nodes_.size(); ++id)
       if (!activations.plan().runs_backward[id])
-        for (Parameter<T, D>& parameter : nodes_[id].layer->parameters()) fill(T{}, parameter.gradient.view());
+        for (Parameter<T, D>& parameter : nodes_[id].layer->parameters()) fill(0, parameter.gradient.view());
   }
 
   /// As `backward`, but makes the gradients of `PassOptions::keep` only and leaves the network as it is.
@@ -241,7 +240,8 @@ class Network {
                          .mode = node.mode_in(options.mode),
                          .rng = options.rng.stream(std::uint64_t{step.node}),
                          .relu = step.result != step.node,
-                         .backward = activations.plan().runs_backward[step.node]});
+                         .backward = activations.plan().runs_backward[step.node],
+                         .after_relu = activations.plan().after_relu[step.node]});
   }
 
   void require_pass(NodeId target, const Activations<T, D>& activations) const {

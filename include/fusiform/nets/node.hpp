@@ -63,6 +63,7 @@ template <Scalar T, Device D>
   const Layer<T, D>& layer = *node.layer;
   planned.is_relu = is_plain_relu(node);
   planned.can_end_with_relu = layer.can_end_with_relu();
+  planned.can_pass_back_through_relu = layer.can_pass_back_through_relu();
   planned.needs = layer.backward_needs();
   for (const Parameter<T, D>& parameter : layer.parameters()) planned.learns |= parameter.learns();
   return planned;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,7 @@ struct PassNode {
   Shape shape;  ///< of one image's value
   bool is_relu = false;
   bool can_end_with_relu = false;
+  bool can_pass_back_through_relu = false;
   BackwardNeeds needs;
   bool learns = false;  ///< has parameters that want a gradient
 };
@@ -75,7 +77,8 @@ struct PassPlan {
   std::vector<PassStep> steps;
   std::vector<BackwardStep> backward_steps;  ///< last node first
   std::vector<bool> is_needed;               ///< one per node: computed, and the target depends on it
-  std::vector<bool> runs_backward;           ///< one per node: it has a backward step
+  std::vector<bool> runs_backward;           ///< one per node: its gradient is passed on, by a step of its own or not
+  std::vector<bool> after_relu;              ///< one per node: its backward step does the work of the ReLU before it
   std::vector<Index> value_offsets;          ///< one per node
   std::vector<Index> gradient_offsets;       ///< one per node
   Index size = 0;
@@ -153,8 +156,39 @@ class PassPlanner {
       plan_.runs_backward[id] = plan_.key.backward && plan_.is_needed[id] && (node.learns || passes_on);
       has_gradient_[id] = plan_.keeps(id) || plan_.runs_backward[id];
     }
+    plan_.after_relu.assign(count, false);
+    std::vector<bool> spared(count, false);
+    for (NodeId id = 1; id < count; ++id)
+      if (const auto reader = reader_that_does_relu(id)) {
+        spared[id] = true;
+        plan_.after_relu[*reader] = true;
+      }
     for (NodeId id = count - 1; id > 0; --id)
-      if (plan_.runs_backward[id]) plan_.backward_steps.push_back({id, {}});
+      if (plan_.runs_backward[id] && !spared[id]) plan_.backward_steps.push_back({id, {}});
+  }
+
+  /// The only node through which gradients reach `node`.
+  [[nodiscard]] std::optional<NodeId> only_backward_reader(NodeId node) const {
+    std::optional<NodeId> reader;
+    for (NodeId id = node + 1; id < plan_.nodes.size(); ++id) {
+      if (!plan_.runs_backward[id]) continue;
+      for (const NodeId input : plan_.nodes[id].inputs) {
+        if (input != node) continue;
+        if (reader) return std::nullopt;
+        reader = id;
+      }
+    }
+    return reader;
+  }
+
+  /// Whose backward step can make the gradient of what a ReLU reads, if nobody wants that of the ReLU itself.
+  [[nodiscard]] std::optional<NodeId> reader_that_does_relu(NodeId id) const {
+    const PassNode& node = plan_.nodes[id];
+    if (!node.is_relu || !plan_.runs_backward[id] || plan_.keeps(id)) return std::nullopt;
+    const auto reader = only_backward_reader(id);
+    const bool can = reader && plan_.nodes[*reader].can_pass_back_through_relu &&
+                     plan_.nodes[*reader].inputs.size() == 1 && only_backward_reader(node.inputs.front()) == id;
+    return can ? reader : std::nullopt;
   }
 
   void plan_steps(const std::vector<bool>& computed) {
@@ -223,6 +257,11 @@ class PassPlanner {
         input_gradients_.push_back(!wanted ? none : is_summand ? new_buffer(input, time) : gradients_[input]);
         step.inputs.push_back({.is_summand = wanted && is_summand});
         if (wanted) use(gradients_[input], plan_.keeps(input) ? end_of_time() : time);
+      }
+      if (plan_.after_relu[step.node]) {
+        const NodeId before = plan_.nodes[node.inputs.front()].inputs.front();
+        gradients_[before] = gradients_[node.inputs.front()];
+        if (plan_.keeps(before)) use(gradients_[before], end_of_time());
       }
       ++time;
     }

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include <fusiform/layers/initializer.hpp>
 #include <fusiform/nets/network.hpp>
+#include <fusiform/ops/copy.hpp>
 
 namespace fusiform {
 
@@ -107,12 +109,27 @@ template <class T>
   return theirs;
 }
 
+/// The tensor's elements in PyTorch's order, from any device.
+template <Scalar T, Device D>
+[[nodiscard]] std::vector<Master<T>> to_pytorch(const PyTorchTensor<T, D>& tensor) {
+  Tensor<Master<T>, Cpu> buffer;
+  const View<const Master<T>, Cpu> ours = on_cpu(tensor.parameter->value, buffer);
+  return to_pytorch(tensor.layout, ours.span());
+}
+
 /// PyTorch's elements in our order.
 template <class T>
 void from_pytorch(const PyTorchLayout& layout, std::span<const T> theirs, std::span<T> ours) {
   for_each_element(layout, [&](Index there, Index here) {
     ours[static_cast<std::size_t>(here)] = theirs[static_cast<std::size_t>(there)];
   });
+}
+
+/// Gives the tensor, on any device, PyTorch's elements.
+template <Scalar T, Device D>
+void from_pytorch(const PyTorchTensor<T, D>& tensor, std::span<const Master<T>> theirs) {
+  fill_on_cpu(tensor.parameter->value,
+              [&](Tensor<Master<T>, Cpu>& ours) { from_pytorch(tensor.layout, theirs, ours.span()); });
 }
 
 }  // namespace fusiform

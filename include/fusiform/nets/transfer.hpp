@@ -76,10 +76,12 @@ struct WeightSource {
 };
 
 /// Brings the layers of a source to those of a network: first all is checked and read, then written.
-template <Scalar T>
+template <Scalar T, Device D>
 class WeightTransfer {
+  using Number = Master<T>;
+
  public:
-  WeightTransfer(Network<T, Cpu>& network, const WeightSource<T>& source, const TransferOptions& options)
+  WeightTransfer(Network<T, D>& network, const WeightSource<Number>& source, const TransferOptions& options)
       : network_(network), source_(source), options_(options), branches_(branch_names(plan_of(network).layers)) {}
 
   TransferReport run() {
@@ -89,8 +91,8 @@ class WeightTransfer {
     std::vector<NodeId> fresh = select_layers(network_, options_.fresh);
     if (options_.reset_heads)
       for (const NodeId id : classifiers(network_)) fresh.push_back(id);
-    std::map<std::string, std::vector<PyTorchTensor<T, Cpu>>> tensors;
-    for (PyTorchTensor<T, Cpu>& tensor : pytorch_tensors(network_))
+    std::map<std::string, std::vector<PyTorchTensor<T, D>>> tensors;
+    for (PyTorchTensor<T, D>& tensor : pytorch_tensors(network_))
       tensors[tensor.name.substr(0, tensor.name.size() - tensor.parameter->name.size() - 1)].push_back(tensor);
     std::set<std::string> used;
     for (NodeId id = 1; id < network_.size(); ++id) {
@@ -134,9 +136,9 @@ class WeightTransfer {
     return candidates.size() == 1 ? candidates.front() : "";
   }
 
-  void match(const std::string& name, const std::vector<PyTorchTensor<T, Cpu>>& tensors, const std::string& from) {
-    std::map<std::string, SourceTensor<T>> left = source_.layers.at(from);
-    for (const PyTorchTensor<T, Cpu>& tensor : tensors) {
+  void match(const std::string& name, const std::vector<PyTorchTensor<T, D>>& tensors, const std::string& from) {
+    std::map<std::string, SourceTensor<Number>> left = source_.layers.at(from);
+    for (const PyTorchTensor<T, D>& tensor : tensors) {
       const auto found = left.find(tensor.parameter->name);
       const bool fits = found != left.end() && found->second.shape == tensor.layout.shape;
       if (fits)
@@ -161,18 +163,17 @@ class WeightTransfer {
       throw ConfigError("transfer: expected layers that the network has too, found:" +
                         (names.empty() ? " none" : names));
     }
-    std::vector<std::vector<T>> elements;  // all read before any is changed
+    std::vector<std::vector<Number>> elements;  // all read before any is changed
     for (const auto& move : moves_) elements.push_back(move.second.read());
-    for (std::size_t i = 0; i < moves_.size(); ++i)
-      from_pytorch(moves_[i].first.layout, std::span<const T>(elements[i]), moves_[i].first.parameter->value.span());
+    for (std::size_t i = 0; i < moves_.size(); ++i) from_pytorch(moves_[i].first, std::span<const Number>(elements[i]));
   }
 
-  Network<T, Cpu>& network_;
-  const WeightSource<T>& source_;
+  Network<T, D>& network_;
+  const WeightSource<Number>& source_;
   const TransferOptions& options_;
   std::vector<std::string> branches_;
   TransferReport report_;
-  std::vector<std::pair<PyTorchTensor<T, Cpu>, SourceTensor<T>>> moves_;
+  std::vector<std::pair<PyTorchTensor<T, D>, SourceTensor<Number>>> moves_;
   std::string problems_;
 };
 
@@ -181,27 +182,26 @@ class WeightTransfer {
 /// Gives layers of `network` the weights and running statistics of the layers of `source` that are called the same.
 /// Between nets with one head and nets with branches, "faces.features.10" takes "features.10" if there is no layer of
 /// its own name, and "features.10" takes "faces.features.10" if faces is the only branch that has it, or
-/// `TransferOptions::branch`. Layers without a source keep their values. Throws ConfigError that lists all tensors
-/// whose shapes differ and all choices that are open, and if no layer is found; the network is then unchanged.
-template <Scalar T>
-TransferReport transfer_weights(const Network<T, Cpu>& source, Network<T, Cpu>& network,
-                                const TransferOptions& options = {}) {
-  detail::WeightSource<T> weights;
+/// `TransferOptions::branch`. Layers without a source keep their values. The nets may be on different devices. Throws
+/// ConfigError that lists all tensors whose shapes differ and all choices that are open, and if no layer is found; the
+/// network is then unchanged.
+template <Scalar From, Device FromDevice, Scalar T, Device D>
+requires std::same_as<Master<From>, Master<T>> TransferReport transfer_weights(const Network<From, FromDevice>& source,
+                                                                               Network<T, D>& network,
+                                                                               const TransferOptions& options = {}) {
+  detail::WeightSource<Master<T>> weights;
   weights.branches = branch_names(plan_of(source).layers);
-  for (const PyTorchTensor<T, Cpu>& tensor : pytorch_tensors(source))
-    weights.add(tensor.name, {tensor.layout.shape, [tensor] {
-                                return to_pytorch(tensor.layout, std::span<const T>(tensor.parameter->value.span()));
-                              }});
-  return detail::WeightTransfer<T>(network, weights, options).run();
+  for (const PyTorchTensor<From, FromDevice>& tensor : pytorch_tensors(source))
+    weights.add(tensor.name, {tensor.layout.shape, [tensor] { return to_pytorch(tensor); }});
+  return detail::WeightTransfer<T, D>(network, weights, options).run();
 }
 
 /// The same from a checkpoint, whose layers may be of any kind, or from any safetensors file with PyTorch's names and
 /// layout (then without branches). Throws FileError.
-template <Scalar T>
-TransferReport transfer_weights(const std::string& path, Network<T, Cpu>& network,
-                                const TransferOptions& options = {}) {
+template <Scalar T, Device D>
+TransferReport transfer_weights(const std::string& path, Network<T, D>& network, const TransferOptions& options = {}) {
   const SafetensorsFile file(path);
-  detail::WeightSource<T> weights;
+  detail::WeightSource<Master<T>> weights;
   try {
     if (const auto description = file.metadata().find("network"); description != file.metadata().end()) {
       std::vector<PlannedLayer> layers;
@@ -214,9 +214,10 @@ TransferReport transfer_weights(const std::string& path, Network<T, Cpu>& networ
     for (const std::string& name : file.names()) {
       if (is_training_tensor(name) || name.ends_with("num_batches_tracked")) continue;
       const std::string ours = options.rename ? options.rename(name) : name;
-      if (!ours.empty()) weights.add(ours, {file.shape(name), [&file, name] { return file.template read<T>(name); }});
+      if (!ours.empty())
+        weights.add(ours, {file.shape(name), [&file, name] { return file.template read<Master<T>>(name); }});
     }
-    return detail::WeightTransfer<T>(network, weights, options).run();
+    return detail::WeightTransfer<T, D>(network, weights, options).run();
   } catch (const ConfigError& error) {
     throw FileError(path, error.what());
   }

@@ -9,6 +9,11 @@
 
 namespace fusiform {
 
+namespace kernels {
+template <Scalar T>
+void channel_update(const ChannelUpdate<T, Cuda>& update);
+}  // namespace kernels
+
 /// How the channels of a layer's input enter its output: as a sum of one term for each, beside a bias.
 template <Scalar T, Device D>
 struct ChannelTerms {
@@ -30,9 +35,9 @@ struct ChannelTerms {
 /// that and 0. base and y (N, H', W', out), or (N, out) if there is one position; they may be the same. change (N, H,
 /// W). Each sum begins with base; the terms follow in the order of the window. Throws ShapeError if the shapes do not
 /// fit.
-template <Scalar T>
-void channel_update(View<const T, Cpu> base, View<const T, Cpu> change, const ChannelTerms<T, Cpu>& terms,
-                    Index channel, bool relu, View<T, Cpu> y) {
+template <Scalar T, Device D>
+void channel_update(In<T, D> base, In<T, D> change, const ChannelTerms<T, D>& terms, Index channel, bool relu,
+                    View<T, D> y) {
   require_equal("channel_update", "output", base.shape(), y.shape());
   require_equal("channel_update", "dimensions of the change (N, H, W)", 3, change.shape().rank());
   require_equal("channel_update", "dimensions of the filters (out, kernel_h, kernel_w, in)", 4,
@@ -44,23 +49,23 @@ void channel_update(View<const T, Cpu> base, View<const T, Cpu> change, const Ch
                                           filters, {.stride = terms.stride, .padding = terms.padding});
   if (whole.size() != base.size() || whole[0] != base.shape()[0] || whole.channels() != base.shape().channels())
     throw ShapeError(text("channel_update: expected a base of ", whole, ", got ", base.shape()));
-  kernels::channel_update<T>({.base = base.data(),
-                              .change = change.data(),
-                              .filters = terms.filters.data(),
-                              .y = y.data(),
-                              .images = whole[0],
-                              .height = change.shape()[1],
-                              .width = change.shape()[2],
-                              .window_height = filters[1],
-                              .window_width = filters[2],
-                              .stride = terms.stride,
-                              .padding = terms.padding,
-                              .grid_height = whole[1],
-                              .grid_width = whole[2],
-                              .out = whole[3],
-                              .channels = filters[3],
-                              .channel = channel,
-                              .relu = relu});
+  kernels::channel_update(kernels::ChannelUpdate<T, D>{.base = base.data(),
+                                                       .change = change.data(),
+                                                       .filters = terms.filters.data(),
+                                                       .y = y.data(),
+                                                       .images = whole[0],
+                                                       .height = change.shape()[1],
+                                                       .width = change.shape()[2],
+                                                       .window_height = filters[1],
+                                                       .window_width = filters[2],
+                                                       .stride = terms.stride,
+                                                       .padding = terms.padding,
+                                                       .grid_height = whole[1],
+                                                       .grid_width = whole[2],
+                                                       .out = whole[3],
+                                                       .channels = filters[3],
+                                                       .channel = channel,
+                                                       .relu = relu});
 }
 
 }  // namespace fusiform

@@ -12,6 +12,7 @@ enum class ConvAlgorithm {
   direct,         ///< patches read where they lie in the image; any shape, made for images of few channels
   winograd_2x2,   ///< F(2x2, 3x3), 2.25 times fewer multiplications; 3x3 filters with stride 1
   winograd_4x4,   ///< F(4x4, 3x3), 4 times fewer; 3x3 filters with stride 1
+  bf16x2,         ///< float on tensor cores: two bf16 a number, three products, relative error 5e-6; GPUs from sm_80 on
   cudnn,          ///< by cuDNN, loaded at run time where it is installed: on GPUs; float stays float, no tf32
 };
 

@@ -37,4 +37,29 @@ template <Device To, class T, Device From>
   return result;
 }
 
+/// The elements in the CPU's memory: where they are if that is there, else copied into `buffer`.
+template <class T, Device D>
+[[nodiscard]] View<const T, Cpu> on_cpu(View<const T, D> view, Tensor<T, Cpu>& buffer) {
+  if constexpr (std::same_as<D, Cpu>) {
+    return view;
+  } else {
+    buffer.resize(view.shape());
+    copy(view, buffer.view());
+    return buffer;
+  }
+}
+template <class T, Device D>
+[[nodiscard]] View<const T, Cpu> on_cpu(const Tensor<T, D>& tensor, Tensor<T, Cpu>& buffer) {
+  return on_cpu(tensor.view(), buffer);
+}
+
+/// A tensor of the CPU on device `To`: itself if that is the CPU.
+template <Device To, class T>
+[[nodiscard]] Tensor<T, To> on_device(Tensor<T, Cpu> tensor) {
+  if constexpr (std::same_as<To, Cpu>)
+    return tensor;
+  else
+    return copied_to<To>(tensor);
+}
+
 }  // namespace fusiform

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <fusiform/ops/conv2d_shape.hpp>
+
 namespace fusiform {
 
 struct LinearOptions {
   bool relu = false;  ///< y = max(y, 0): saves a pass over the output
+  /// `automatic`, or `bf16x2` for float on a GPU; the others are ConfigErrors.
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;
 };
 
 }  // namespace fusiform

@@ -13,7 +13,7 @@ namespace kernels {
 template <Scalar T>
 void zero_channels(View<T, Cuda> y, std::span<const Index> channels);
 template <Scalar T>
-void scale_channels(View<T, Cuda> y, std::span<const Index> channels, T factor);
+void scale_channels(View<T, Cuda> y, std::span<const Index> channels, Master<T> factor);
 template <Scalar T>
 void copy_channels(View<const T, Cuda> source, std::span<const Index> channels, View<T, Cuda> y);
 }  // namespace kernels
@@ -36,7 +36,7 @@ void zero_channels(View<T, D> y, std::span<const Index> channels) {
 
 /// Multiplies the given channels, each named once, by `factor`. Throws as zero_channels.
 template <Scalar T, Device D>
-void scale_channels(View<T, D> y, std::span<const Index> channels, std::type_identity_t<T> factor) {
+void scale_channels(View<T, D> y, std::span<const Index> channels, Master<T> factor) {
   require_channels(y.shape(), channels);
   kernels::scale_channels(y, channels, factor);
 }

@@ -14,6 +14,9 @@ struct MaxPool2dOptions {
   Index kernel = 2;
   Index stride = 0;  ///< 0: the same as `kernel`
   Index padding = 0;
+  /// The input is a ReLU's output, and gradients are wanted of what was before the ReLU: maxima that are not positive
+  /// have position -1, and no gradient goes there.
+  bool after_relu = false;
 
   [[nodiscard]] PoolWindow window() const noexcept { return {kernel, stride == 0 ? kernel : stride, padding}; }
 };
@@ -27,7 +30,7 @@ struct MaxPool2dOptions {
 
 namespace kernels {
 template <Scalar T>
-void max_pool2d_forward(View<const T, Cuda> x, const PoolWindow& window, View<T, Cuda> y,
+void max_pool2d_forward(View<const T, Cuda> x, const PoolWindow& window, bool after_relu, View<T, Cuda> y,
                         View<std::int32_t, Cuda> positions);
 template <Scalar T>
 void max_pool2d_backward(View<const T, Cuda> dy, View<const std::int32_t, Cuda> positions, const PoolWindow& window,
@@ -35,14 +38,15 @@ void max_pool2d_backward(View<const T, Cuda> dy, View<const std::int32_t, Cuda> 
 }  // namespace kernels
 
 /// y = maximum of the part of each window that lies in the image. `positions`, of y's shape, receives the place
-/// h * W + w of each maximum: the first in row-major order; NaN counts as larger than everything, as in PyTorch.
+/// h * W + w of each maximum: the first in row-major order; NaN counts as larger than everything, as in PyTorch. (With
+/// `after_relu` it is -1 for a maximum that is not positive.)
 /// Pass `positions` with data() == nullptr if no gradient is wanted.
 /// x (N, H, W, C), y as max_pool2d_output_shape says. Throws ShapeError if not, ConfigError for an impossible window.
 template <Scalar T, Device D>
 void max_pool2d_forward(In<T, D> x, const MaxPool2dOptions& options, View<T, D> y, View<std::int32_t, D> positions) {
   require_equal("max_pool2d", "output shape", max_pool2d_output_shape(x.shape(), options), y.shape());
   if (positions.data() != nullptr) require_equal("max_pool2d", "positions shape", y.shape(), positions.shape());
-  kernels::max_pool2d_forward(x, options.window(), y, positions);
+  kernels::max_pool2d_forward(x, options.window(), options.after_relu, y, positions);
 }
 
 /// dx = for each pixel the sum of dy over the windows whose maximum it was.

@@ -12,13 +12,14 @@ namespace fusiform {
 
 namespace kernels {
 template <Scalar T>
-void softmax_cross_entropy(View<const T, Cuda> logits, View<const Index, Cuda> labels, View<T, Cuda> losses);
+void softmax_cross_entropy(View<const T, Cuda> logits, View<const Index, Cuda> labels, View<Master<T>, Cuda> losses);
 template <Scalar T>
 void softmax_cross_entropy_gradient(View<const T, Cuda> logits, View<const Index, Cuda> labels, double weight,
                                     View<T, Cuda> dlogits);
 }  // namespace kernels
 
-/// Throws ShapeError unless logits are (N, K) with N labels; on the CPU also ConfigError for a label outside 0..K-1.
+/// Throws ShapeError unless logits are (N, K) with N labels; on the CPU also ConfigError for a label outside 0..K-1. On
+/// a GPU such a label makes the image's loss and gradient NaN.
 template <Scalar T, Device D>
 void require_labels(const View<const T, D>& logits, const View<const Index, D>& labels) {
   require_equal("softmax_cross_entropy", "dimensions (N, K)", 2, logits.shape().rank());
@@ -34,7 +35,16 @@ void require_labels(const View<const T, D>& logits, const View<const Index, D>& 
 /// losses[n] = log(sum of exp(logits[n])) - logits[n, labels[n]], computed so that large logits do not overflow.
 /// logits (N, K), labels (N), losses (N). Throws as require_labels.
 template <Scalar T, Device D>
+requires std::same_as<T, Master<T>>
 void softmax_cross_entropy(In<T, D> logits, View<const Index, D> labels, View<T, D> losses) {
+  require_labels<T, D>(logits, labels);
+  require_equal("softmax_cross_entropy", "losses shape", labels.shape(), losses.shape());
+  kernels::softmax_cross_entropy(logits, labels, losses);
+}
+
+/// The same for logits in bfloat16: losses stay float.
+template <std::same_as<bfloat16> T = bfloat16, Device D>
+void softmax_cross_entropy(In<T, D> logits, View<const Index, D> labels, View<Master<T>, D> losses) {
   require_labels<T, D>(logits, labels);
   require_equal("softmax_cross_entropy", "losses shape", labels.shape(), losses.shape());
   kernels::softmax_cross_entropy(logits, labels, losses);

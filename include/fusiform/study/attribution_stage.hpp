@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fusiform/analysis/attribution.hpp>
@@ -64,9 +65,9 @@ inline void write_attribution(const std::string& path, const std::vector<TaskAtt
 namespace detail {
 
 /// Mean over positions of each unit's activation, for the images of one task.
-[[nodiscard]] inline FeatureTable unit_responses(const StudyNetwork& network, const LesionSite& site,
+[[nodiscard]] inline FeatureTable unit_responses(const PlacedNet& net, const LesionSite& site,
                                                  const LabelledImages<float>& images) {
-  return extract_features(network, site.node, images, {.average_positions = true});
+  return std::move(net.extract_features({site.node}, images, {.average_positions = true}).front());
 }
 
 /// Shortcuts that compare the responses to the task's images with those to the other tasks' images.
@@ -86,12 +87,13 @@ inline void add_contrasts(const std::vector<View<const float, Cpu>>& responses, 
 [[nodiscard]] inline TaskAttribution attribute_task(const LesionedNet& lesioned, const LesionSite& site,
                                                     const NetTask& task, const LabelledImages<float>& images) {
   const NodeId head = task_head(lesioned.network, task);
-  IncrementalLesions<float> lesions(lesioned.network, site, head, images,
-                                    {.memory = evaluator_options(lesioned.lesion()).memory});
-  TaskAttribution result{task.task, unit_effects(lesions, images.labels), {}};
-  const UnitTable taylor = taylor_attribution(lesioned.network, site, head, images);
-  const Conductance conductance = layer_conductance(lesioned.network, site, head, images,
-                                                    {.steps = lesioned.net.settings->attribute.conductance_steps});
+  const PlacedNet& net = lesioned.placed;
+  const auto lesions =
+      net.added_lesions({.site = site, .head = head}, images, LesionManner{}, lesion_memory(lesioned.lesion()));
+  TaskAttribution result{task.task, unit_effects(*lesions, images.labels), {}};
+  const UnitTable taylor = net.taylor_attribution(site, head, images);
+  const Conductance conductance =
+      net.layer_conductance(site, head, images, lesioned.net.settings->attribute.conductance_steps);
   result.shortcuts.push_back({"taylor", unit_means(taylor.values)});
   result.shortcuts.push_back({"gradient_squared", unit_mean_squares(taylor.values)});
   result.shortcuts.push_back({"conductance", unit_means(conductance.units.values)});
@@ -122,7 +124,7 @@ inline void attribute_layer(StudyContext& study, const LesionedNet& lesioned, co
   for (const NetTask& task : tasks) {
     const LabelledImages<float> images = attributed_images(lesioned, task);
     attributions.push_back(detail::attribute_task(lesioned, site, task, images));
-    responses.push_back(detail::unit_responses(lesioned.network, site, images));
+    responses.push_back(detail::unit_responses(lesioned.placed, site, images));
     study.progress.update(static_cast<Index>(attributions.size()), static_cast<Index>(tasks.size()));
   }
   std::vector<View<const float, Cpu>> views;

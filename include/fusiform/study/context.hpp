@@ -7,18 +7,14 @@
 
 #include <fusiform/core/communicator.hpp>
 #include <fusiform/data/packed_images.hpp>
-#include <fusiform/nets/network.hpp>
 #include <fusiform/study/config.hpp>
 #include <fusiform/study/net_tasks.hpp>
 #include <fusiform/study/paths.hpp>
 #include <fusiform/study/progress.hpp>
+#include <fusiform/study/study_device.hpp>
 #include <fusiform/study/study_net.hpp>
-#include <fusiform/train/outcomes.hpp>
 
 namespace fusiform {
-
-/// Studies run in single precision on the CPU.
-using StudyNetwork = Network<float, Cpu>;
 
 struct StudyContext {
   StudyConfig config;
@@ -27,6 +23,7 @@ struct StudyContext {
   bool skip_damaged = false;             ///< leave damaged images out, instead of stopping with their list
   bool share_batches = false;            ///< train together too; weights then depend on the number of processes
   Communicator* team = &this_process();  ///< the processes that share the work; 0 writes all files and says everything
+  const StudyDevice* device = nullptr;   ///< what computes the nets; nullptr: the CPU
 };
 
 /// How the images become a net's input, without augmentation.

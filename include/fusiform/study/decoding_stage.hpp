@@ -53,12 +53,12 @@ namespace detail {
 }  // namespace detail
 
 /// Decodes what is not decoded yet. Does nothing if the study holds out no classes.
-inline void decode_net(StudyContext& study, const StudyNet& net, const StudyNetwork& network,
-                       const ImagePack& held_out) {
+inline void decode_net(StudyContext& study, const LesionedNet& lesioned, const ImagePack& held_out) {
+  const StudyNet& net = lesioned.net;
   const NetSettings& settings = *net.settings;
   const std::string path = study.paths.decoding(net);
   const std::vector<StoredDecoding> done = read_decodings(path);
-  const std::vector<ReadLayer> layers = read_layers(settings.decode.layers, network);
+  const std::vector<ReadLayer> layers = read_layers(settings.decode.layers, lesioned.network);
   JsonLinesWriter journal(path);
   for (const std::string& task : held_out.tasks()) {
     std::vector<std::size_t> missing;
@@ -74,8 +74,8 @@ inline void decode_net(StudyContext& study, const StudyNet& net, const StudyNetw
     const auto images =
         labelled_images<float>(held_out, held_out.select(task, Split::test), evaluation_transform(settings.net));
     const Rng rng = Rng(study.config.seeds.front()).stream("decoding").stream(task);
-    const std::vector<FeatureTable> tables = extract_features(
-        network, nodes, images, {.max_features = settings.decode.max_features, .rng = rng.stream("projection")});
+    const std::vector<FeatureTable> tables = lesioned.placed.extract_features(
+        nodes, images, {.max_features = settings.decode.max_features, .rng = rng.stream("projection")});
     for (std::size_t i = 0; i < missing.size(); ++i) {
       StoredDecoding decoding = detail::decode_layer(tables[i], settings, rng);
       decoding.task = task;

@@ -32,13 +32,6 @@ namespace detail {
                         !selection_schedule(ranking.layer_units, lesion.fraction, lesion.group).goes_on(ranked));
 }
 
-/// The same lesions by their definition, for audits.
-[[nodiscard]] inline DirectLesion<float> direct_lesions(const LesionedNet& lesioned, const NetTask& task,
-                                                        const std::string& layer, const LabelledImages<float>& images) {
-  return {lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
-          task_head(lesioned.network, task), images, lesion_reference(lesioned, task)};
-}
-
 [[nodiscard]] inline RankingAuditOptions audit_options(const StudyContext& study, const LesionedNet& lesioned,
                                                        const NetTask& task, const std::string& layer) {
   const StudyNet& net = lesioned.net;
@@ -77,8 +70,8 @@ namespace detail {
   {
     ShardedLesions<float> sharded(ranked->lesions(), *study.team);
     JournaledLesions<float> lesions(sharded, work, ranked->identity(), {.blocks = study.team->size()});
-    DirectLesion<float> direct = direct_lesions(lesioned, task, layer, ranked->images());
-    RankingAudit audit(lesions, direct, image_names(lesioned.pack, ranked->items()),
+    const auto direct = lesioned.placed.defined_lesions(placed_lesions(lesioned, task, layer), ranked->images());
+    RankingAudit audit(lesions, *direct, image_names(lesioned.pack, ranked->items()),
                        lesion.racing ? 0 : static_cast<Index>(journaled), audit_options(study, lesioned, task, layer));
     ranking = rank_as_asked(
         audit.lesions(), net,
@@ -101,7 +94,7 @@ namespace detail {
 [[nodiscard]] inline LayerEffects evaluate_lesions(StudyContext& study, const LesionedNet& lesioned,
                                                    const std::vector<NetTask>& tasks, const std::string& layer,
                                                    std::vector<PlannedLesion> lesions) {
-  const auto& [net, network, pack] = lesioned;
+  const auto& [net, network, placed, pack] = lesioned;
   std::vector<TaskImages<float>> images;
   for (const NetTask& task : tasks)
     images.push_back({task.task, task_head(network, task),
@@ -110,8 +103,8 @@ namespace detail {
   const LesionSite site = lesion_site(network, layer, lesion_kind(lesioned.lesion()));
   LayerEffects effects{.layer = layer, .units = site.units, .lesions = std::move(lesions), .tasks = {}};
   study.progress.start(text(net.title(), ": lesions of ", layer), "evaluations");
-  effects.tasks = lesion_effects(
-      network, site, effects.lesions, images, evaluator_options(lesioned.lesion()),
+  effects.tasks = placed.lesion_effects(
+      site, effects.lesions, images, lesion_memory(lesioned.lesion()),
       [&](Index done, Index total) { study.progress.update(done, total); }, lesion_manner(lesioned.lesion()));
   study.progress.finish(text(effects.lesions.size(), " lesions, ", tasks.size(), " tasks"));
   return effects;
@@ -134,7 +127,7 @@ inline void evaluate_intact(StudyContext& study, const LesionedNet& lesioned) {
     const auto images = task_input(lesioned.net.settings->net, lesioned.pack, task,
                                    task_images(lesioned.pack.manifest(), task, Split::test));
     effects.tasks.push_back(
-        {task.task, images.labels, {evaluate(lesioned.network, task_head(lesioned.network, task), images)}});
+        {task.task, images.labels, {lesioned.placed.evaluate(task_head(lesioned.network, task), images)}});
   }
   write_effects(path, effects);
 }

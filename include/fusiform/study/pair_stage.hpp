@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <fusiform/analysis/incremental_lesions.hpp>
 #include <fusiform/analysis/pair_effects.hpp>
 #include <fusiform/analysis/paired_units.hpp>
 #include <fusiform/study/attribution_stage.hpp>
@@ -67,7 +66,7 @@ namespace detail {
 inline void pair_layer(StudyContext& study, const LesionedNet& lesioned, const std::string& layer) {
   const LesionConfig& lesion = lesioned.lesion();
   if (lesion.pairs == 0) return;
-  const auto& [net, network, pack] = lesioned;
+  const auto& [net, network, placed, pack] = lesioned;
   const std::vector<NetTask> tasks = ranked_tasks(net_tasks(study, net, pack));
   const std::vector<Index> units = study_pairs(study, net, layer, tasks).units;
   const std::string path = study.paths.pairs(net, layer);
@@ -78,9 +77,9 @@ inline void pair_layer(StudyContext& study, const LesionedNet& lesioned, const s
   for (const NetTask& task : tasks) {
     study.progress.start(text(net.title(), ": pairs of units of ", layer, " for ", task.task), "images");
     const LabelledImages<float> images = attributed_images(lesioned, task);
-    IncrementalLesions<float> lesions(network, site, task_head(network, task), images,
-                                      detail::incremental_options(lesion), detail::lesion_reference(lesioned, task));
-    effects.tasks.push_back({task.task, images.labels, detail::evaluate_pairs(study, lesions, added)});
+    const auto lesions = placed.added_lesions(detail::placed_lesions(lesioned, task, layer), images,
+                                              lesion_manner(lesion), detail::lesion_memory(lesion));
+    effects.tasks.push_back({task.task, images.labels, detail::evaluate_pairs(study, *lesions, added)});
     study.progress.finish(text(units.size(), " units, ", added.size(), " lesions, ", images.count(), " images"));
   }
   write_effects(path, effects);

@@ -103,7 +103,7 @@ namespace fusiform {
   return json;
 }
 
-/// Program, compiler and device: what is the same for every run of one build on one machine.
+/// Program and compiler: what is the same for every run of one build on one machine; and the device, if it is the CPU.
 [[nodiscard]] inline nlohmann::ordered_json build_provenance() {
   return {
     {"program", std::string("fusiform ") + version},

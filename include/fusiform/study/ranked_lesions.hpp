@@ -2,11 +2,10 @@
 /// A trained net with what its rankings ask for: which images, which lesions, on this process.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include <fusiform/analysis/incremental_lesions.hpp>
-#include <fusiform/analysis/lesion_evaluator.hpp>
 #include <fusiform/data/checksum.hpp>
 #include <fusiform/study/lesion_settings.hpp>
 #include <fusiform/study/racing.hpp>
@@ -18,6 +17,7 @@ namespace fusiform {
 struct LesionedNet {
   const StudyNet& net;
   const StudyNetwork& network;
+  const PlacedNet& placed;  ///< the same where it is computed with
   const ImagePack& pack;
 
   [[nodiscard]] const LesionConfig& lesion() const noexcept { return net.settings->lesion; }
@@ -25,17 +25,21 @@ struct LesionedNet {
 
 namespace detail {
 
-[[nodiscard]] inline LesionEvaluatorOptions evaluator_options(const LesionConfig& lesion) {
-  return {.memory = static_cast<std::size_t>(lesion.memory_mib) << 20U};
-}
-
-[[nodiscard]] inline IncrementalOptions incremental_options(const LesionConfig& lesion) {
-  return {.manner = lesion_manner(lesion), .memory = evaluator_options(lesion).memory};
+/// Bytes that lesions may keep.
+[[nodiscard]] inline std::size_t lesion_memory(const LesionConfig& lesion) {
+  return static_cast<std::size_t>(lesion.memory_mib) << 20U;
 }
 
 /// For kinds mean and resample: other images of the same list, whose partners are drawn once per net and task.
 [[nodiscard]] inline LesionReference<float> lesion_reference(const LesionedNet& lesioned, const NetTask& task) {
   return {.rng = Rng(lesioned.net.seed).stream("resampled partners").stream(task.task)};
+}
+
+/// Lesions of a layer in the study's manner, judged by one task.
+[[nodiscard]] inline PlacedLesions placed_lesions(const LesionedNet& lesioned, const NetTask& task,
+                                                  const std::string& layer) {
+  return {lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())), task_head(lesioned.network, task),
+          lesion_reference(lesioned, task)};
 }
 
 /// The lesions that one ranking asks for, on this process.
@@ -45,9 +49,8 @@ class RankedLesions {
       : items_(in_order_of_ranking(ranking_images(lesioned.lesion(), lesioned.pack, task, lesioned.net.seed),
                                    lesioned.pack, lesioned.net)),
         images_(task_input(lesioned.net.settings->net, lesioned.pack, task, items_)),
-        lesions_(lesioned.network, lesion_site(lesioned.network, layer, lesion_kind(lesioned.lesion())),
-                 task_head(lesioned.network, task), images_, incremental_options(lesioned.lesion()),
-                 lesion_reference(lesioned, task)) {
+        lesions_(lesioned.placed.added_lesions(placed_lesions(lesioned, task, layer), images_,
+                                               lesion_manner(lesioned.lesion()), lesion_memory(lesioned.lesion()))) {
     const LesionConfig& lesion = lesioned.lesion();
     identity_ =
         text("layer ", layer, " of ", lesioned.net.title(), " with weights ", weights_checksum(lesioned.network),
@@ -56,7 +59,7 @@ class RankedLesions {
              ", lesions of kind ", lesion.kind, " ", lesion.scale);
   }
 
-  [[nodiscard]] IncrementalLesions<float>& lesions() noexcept { return lesions_; }
+  [[nodiscard]] AddedLesions<float>& lesions() noexcept { return *lesions_; }
   [[nodiscard]] const std::vector<Index>& items() const noexcept { return items_; }
   [[nodiscard]] const LabelledImages<float>& images() const noexcept { return images_; }
 
@@ -66,7 +69,7 @@ class RankedLesions {
  private:
   std::vector<Index> items_;
   LabelledImages<float> images_;
-  IncrementalLesions<float> lesions_;
+  std::unique_ptr<AddedLesions<float>> lesions_;
   std::string identity_;
 };
 

@@ -25,7 +25,7 @@ class RankingAudit {
  public:
   /// `direct` must be of what `lesions` are of; `image_names`: of the images of the list. All but the options must
   /// outlive this object. `finished`: iterations that are not asked for again.
-  RankingAudit(AddedLesions<float>& lesions, DirectLesion<float>& direct, std::vector<std::string> image_names,
+  RankingAudit(AddedLesions<float>& lesions, DefinedLesions<float>& direct, std::vector<std::string> image_names,
                Index finished, RankingAuditOptions options)
       : lesions_(lesions), image_names_(std::move(image_names)), options_(std::move(options)) {
     if (options_.share == 0) return;

@@ -25,7 +25,7 @@ class StudyServer {
   void train(const StudyJob& job) {
     NetTraining* training = prepare_together(*study_.team, [&] { return training_for(job); });
     if (training == nullptr) return;
-    training->trainer().share(*study_.team);
+    training->share(*study_.team);
     try {
       training->run_epoch(job.learning_rate);
     } catch (const CommunicationError&) {
@@ -40,7 +40,7 @@ class StudyServer {
     training_.reset();  // training is over, and has its memory
     const auto ranked = prepare_together(*study_.team, [&] {
       load(job.net);
-      return std::make_unique<RankedLesions>(LesionedNet{*net_, *network_, *pack_}, job.task, job.layer);
+      return std::make_unique<RankedLesions>(LesionedNet{*net_, *network_, *placed_, *pack_}, job.task, job.layer);
     });
     if (ranked != nullptr) serve_lesions(ranked->lesions(), *study_.team);
   }
@@ -76,9 +76,11 @@ class StudyServer {
     open_pack();
     if (net_ && are_same(*net_, wanted)) return;
     net_.reset();
+    placed_.reset();
     const StudyNet net = find(wanted);
     network_.emplace(build<float, Cpu>(net_plan(net.settings->net, net_tasks(study_, net, *pack_))));
     load_weights(*network_, study_.paths.checkpoint(net));
+    placed_ = device_of(study_).place(*network_);
     net_ = net;
   }
 
@@ -87,6 +89,7 @@ class StudyServer {
   std::unique_ptr<NetTraining> training_;
   std::optional<StudyNet> net_;  // in network_
   std::optional<StudyNetwork> network_;
+  std::unique_ptr<PlacedNet> placed_;  // network_ where it is computed with
 };
 
 }  // namespace detail

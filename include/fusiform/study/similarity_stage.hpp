@@ -44,8 +44,8 @@ struct ComparedSite {
     const std::vector<ReadLayer> layers = read_layers(settings.decode.layers, network);
     std::vector<NodeId> nodes;
     for (const ReadLayer& layer : layers) nodes.push_back(layer.node);
-    std::vector<FeatureTable> tables = extract_features(
-        network, nodes, images, {.max_features = settings.decode.max_features, .rng = rng.stream("projection")});
+    std::vector<FeatureTable> tables = device_of(study).place(network)->extract_features(
+        nodes, images, {.max_features = settings.decode.max_features, .rng = rng.stream("projection")});
     for (std::size_t i = 0; i < layers.size(); ++i) {
       DissimilarityMatrix matrix = dissimilarity(class_means(tables[i]));
       sites.push_back({nets[n], layers[i].name, static_cast<Index>(i), std::move(tables[i]), std::move(matrix)});

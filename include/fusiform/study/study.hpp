@@ -54,9 +54,28 @@ namespace detail {
   return settings;
 }
 
-/// Throws ConfigError if the folder holds results of another study, naming the first setting that differs.
+/// The settings that a folder is bound to. Devices round differently, so that results of one are not mixed with those
+/// of another; of the CPU nothing is said, as ever.
+[[nodiscard]] inline nlohmann::ordered_json folder_settings(const StudyContext& study) {
+  nlohmann::ordered_json settings = to_json(study.config);
+  if (device_of(study).name() != Cpu::name) settings["device"] = device_of(study).name();
+  return settings;
+}
+
+/// Throws ConfigError unless the folder's results, if there are any, come from this device.
+inline void require_same_device(const StudyContext& study, const nlohmann::ordered_json& stored) {
+  const std::string was = stored.contains("device") ? stored["device"].get<std::string>() : Cpu::name;
+  const std::string is = device_of(study).name();
+  if (was != is)
+    throw ConfigError(text(study.paths.root(), ": holds results computed on '", was,
+                           "', but this run is to compute on '", is, "', which rounds differently; choose --device ",
+                           was, " or another --out"));
+}
+
+/// Throws ConfigError if the folder holds results of another study, naming the first setting that differs, or of
+/// another device.
 inline void claim_folder(const StudyContext& study) {
-  const nlohmann::ordered_json settings = to_json(study.config);
+  const nlohmann::ordered_json settings = folder_settings(study);
   const std::string path = study.paths.settings();
   if (std::filesystem::exists(path)) {
     nlohmann::ordered_json stored;
@@ -65,6 +84,7 @@ inline void claim_folder(const StudyContext& study) {
     } catch (const nlohmann::json::exception& problem) {
       throw FileError(path, text("expected the settings of a study: ", problem.what()));
     }
+    require_same_device(study, stored);
     const auto before = binding_settings(stored, settings).flatten();
     const auto now = binding_settings(settings, stored).flatten();
     const auto refuse_if_other = [&](const std::string& key) {
@@ -108,9 +128,10 @@ struct StudyPacks {
 inline void run_net(StudyContext& study, const StudyPacks& packs, const StudyNet& net, StudyStage last) {
   const StudyNetwork network = train_network(study, packs.tasks, net);
   if (last == StudyStage::train) return;
-  if (packs.held_out && net.settings->does("decode")) decode_net(study, net, network, *packs.held_out);
+  const std::unique_ptr<PlacedNet> placed = device_of(study).place(network);
+  const LesionedNet lesioned{net, network, *placed, packs.tasks};
+  if (packs.held_out && net.settings->does("decode")) decode_net(study, lesioned, *packs.held_out);
   if (last == StudyStage::decode) return;
-  const LesionedNet lesioned{net, network, packs.tasks};
   if (last >= StudyStage::lesion) evaluate_intact(study, lesioned);
   if (!net.settings->lesions_layers()) return;
   for (const std::string& layer : lesioned_layers(net.settings->lesion, network)) {

@@ -158,6 +158,7 @@ inline void summarize_layers(const StudyContext& study, const ImagePack& pack, c
   if (std::filesystem::exists(study.paths.similarity()))
     summary["similarity"] = Json::parse(read_file(study.paths.similarity()));
   Json provenance = build_provenance();
+  provenance["device"] = device_of(study).description();
   provenance["seeds"] = study.config.seeds;
   provenance["images"] = pack.hash();
   provenance["images_left_out"] = pack.left_out();

@@ -15,14 +15,11 @@
 #include <fusiform/nets/freeze.hpp>
 #include <fusiform/nets/transfer.hpp>
 #include <fusiform/study/context.hpp>
+#include <fusiform/study/study_device_on.hpp>
 #include <fusiform/study/team.hpp>
 #include <fusiform/study/training_log.hpp>
 #include <fusiform/study/weights_checksum.hpp>
-#include <fusiform/train/adam.hpp>
-#include <fusiform/train/checkpointing.hpp>
 #include <fusiform/train/schedule.hpp>
-#include <fusiform/train/sgd.hpp>
-#include <fusiform/train/trainer.hpp>
 
 namespace fusiform {
 
@@ -36,11 +33,12 @@ namespace fusiform {
 
 /// Top-1, top-5 and loss of every task on its test images.
 [[nodiscard]] inline std::vector<TaskScore> score_tasks(const NetConfig& net, const StudyNetwork& network,
-                                                        const ImagePack& pack, const std::vector<NetTask>& tasks) {
+                                                        const PlacedNet& placed, const ImagePack& pack,
+                                                        const std::vector<NetTask>& tasks) {
   std::vector<TaskScore> scores;
   for (const NetTask& task : tasks) {
     const auto images = task_input(net, pack, task, task_images(pack.manifest(), task, Split::test));
-    const Outcomes<float> outcomes = evaluate(network, task_head(network, task), images);
+    const Outcomes<float> outcomes = placed.evaluate(task_head(network, task), images);
     scores.push_back({task.task, outcomes.count(), outcomes.mean_loss(), outcomes.top1(), outcomes.top5()});
   }
   return scores;
@@ -48,18 +46,8 @@ namespace fusiform {
 
 namespace detail {
 
-[[nodiscard]] inline std::unique_ptr<Optimizer<float, Cpu>> make_optimizer(const TrainConfig& train) {
-  if (train.optimizer == "adam")
-    return std::make_unique<Adam<float, Cpu>>(AdamOptions{.weight_decay = train.weight_decay});
-  return std::make_unique<Sgd<float, Cpu>>(SgdOptions{.momentum = train.momentum, .weight_decay = train.weight_decay});
-}
-
-/// One for each stream of batches.
-[[nodiscard]] inline std::vector<std::unique_ptr<Optimizer<float, Cpu>>> make_optimizers(const TrainConfig& train,
-                                                                                         std::size_t streams) {
-  std::vector<std::unique_ptr<Optimizer<float, Cpu>>> optimizers;
-  for (std::size_t i = 0; i < streams; ++i) optimizers.push_back(make_optimizer(train));
-  return optimizers;
+[[nodiscard]] inline OptimizerChoice optimizer_choice(const TrainConfig& train) {
+  return {.adam = train.optimizer == "adam", .momentum = train.momentum, .weight_decay = train.weight_decay};
 }
 
 [[nodiscard]] inline std::unique_ptr<Schedule> make_schedule(const TrainConfig& train) {
@@ -190,35 +178,42 @@ class NetTraining {
         network_(initial_network(study, net, tasks_)),
         input_(training_input(net, network_, pack, tasks_)),
         schedule_(make_schedule(net.settings->train)),
-        trainer_(network_, input_.streams, make_optimizers(net.settings->train, input_.streams.size()),
-                 Rng(net.seed).stream("training")) {
+        training_(device_of(study).train(network_, input_.streams, optimizer_choice(net.settings->train),
+                                         Rng(net.seed).stream("training"))) {
     const std::string path = study.paths.checkpoint(net);
-    if (std::filesystem::exists(path))
-      finished_ = load_training(path, network_, trainer_.optimizers(), *schedule_).epoch;
+    if (std::filesystem::exists(path)) finished_ = training_->load(path, *schedule_).epoch;
   }
 
   [[nodiscard]] const StudyNet& net() const noexcept { return net_; }
   [[nodiscard]] const std::vector<NetTask>& tasks() const noexcept { return tasks_; }
-  [[nodiscard]] StudyNetwork& network() noexcept { return network_; }
-  [[nodiscard]] Trainer<float>& trainer() noexcept { return trainer_; }
+  /// With the weights as they stand.
+  [[nodiscard]] StudyNetwork& network() {
+    training_->update_network();
+    return network_;
+  }
+  void share(Communicator& team) { training_->share(team); }
   [[nodiscard]] Schedule& schedule() noexcept { return *schedule_; }
   [[nodiscard]] Index finished() const noexcept { return finished_; }  ///< epochs
 
   /// What one more epoch depends on, the same on every process that can take part.
-  [[nodiscard]] std::string identity() const {
-    return text("training of ", net_.title(), " after epoch ", finished_, " with weights ", weights_checksum(network_));
+  [[nodiscard]] std::string identity() {
+    return text("training of ", net_.title(), " after epoch ", finished_, " with weights ",
+                weights_checksum(network()));
   }
 
   EpochReport run_epoch(double learning_rate, const Trainer<float>::Observer& observer = {}) {
-    const EpochReport report = trainer_.run_epoch(finished_ + 1, learning_rate, observer);
+    const EpochReport report = training_->run_epoch(finished_ + 1, learning_rate, observer);
     ++finished_;
     return report;
   }
 
-  /// Net, optimisers and schedule as they stand. Throws FileError.
-  void save(const std::string& path) {
-    save_training(path, network_, trainer_.optimizers(), *schedule_, {.epoch = finished_, .seed = net_.seed});
+  /// Scores of all tasks on their test images.
+  [[nodiscard]] std::vector<TaskScore> score(const ImagePack& pack) const {
+    return score_tasks(net_.settings->net, network_, training_->net(), pack, tasks_);
   }
+
+  /// Net, optimisers and schedule as they stand. Throws FileError.
+  void save(const std::string& path) { training_->save(path, *schedule_, {.epoch = finished_, .seed = net_.seed}); }
 
  private:
   StudyNet net_;
@@ -226,7 +221,7 @@ class NetTraining {
   StudyNetwork network_;
   TrainingInput input_;
   std::unique_ptr<Schedule> schedule_;
-  Trainer<float> trainer_;
+  std::unique_ptr<PlacedTraining> training_;
   Index finished_ = 0;
 };
 
@@ -261,7 +256,7 @@ inline void train_epoch(StudyContext& study, const ImagePack& pack, NetTraining&
   const EpochReport report = training.run_epoch(learning_rate, [&](const StepReport& step) {
     study.progress.update(step.images_done, step.images_total, "loss " + format_fixed(step.loss, 3));
   });
-  const std::vector<TaskScore> scores = score_tasks(net.settings->net, training.network(), pack, training.tasks());
+  const std::vector<TaskScore> scores = training.score(pack);
   training.schedule().end_epoch(
       watched_loss(net, training.finished(), scores, trained_count(training.tasks()), learning_rate));
   log.add(report, scores);
@@ -277,12 +272,12 @@ inline void train_epoch(StudyContext& study, const ImagePack& pack, NetTraining&
 /// before stays.
 [[nodiscard]] inline StudyNetwork train_network(StudyContext& study, const ImagePack& pack, const StudyNet& net) {
   detail::NetTraining training(study, pack, net);
-  if (study.share_batches) training.trainer().share(*study.team);
+  if (study.share_batches) training.share(*study.team);
   std::vector<std::string> names;
   for (const NetTask& task : training.tasks()) names.push_back(task.task);
   TrainingLog log = TrainingLog::resume(study.paths.training_log(net), training.finished(), names);
   if (training.finished() == 0) {
-    log.add({}, score_tasks(net.settings->net, training.network(), pack, training.tasks()));
+    log.add({}, training.score(pack));
     detail::save_nets(study, training, log);
   }
   while (training.finished() < net.settings->train.epochs) detail::train_epoch(study, pack, training, log);

@@ -48,13 +48,13 @@ class Adam : public Optimizer<T, D> {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       if (!parameters[i]->learns()) continue;
       settings.step_size = learning_rate * parameters[i]->rate_factor / correction;
-      adam_update<T, D>(parameters[i]->gradient, settings, {means_[i].view(), squares_[i].view()},
-                        parameters[i]->value.view());
+      adam_update<Master<T>, D>(parameters[i]->gradient, settings, {means_[i].view(), squares_[i].view()},
+                                parameters[i]->value.view());
     }
   }
 
-  [[nodiscard]] std::vector<std::pair<std::string, Tensor<T, D>*>> state() override {
-    std::vector<std::pair<std::string, Tensor<T, D>*>> list;
+  [[nodiscard]] std::vector<std::pair<std::string, Tensor<Master<T>, D>*>> state() override {
+    std::vector<std::pair<std::string, Tensor<Master<T>, D>*>> list;
     Optimizer<T, D>::list_slots("mean", means_, list);
     Optimizer<T, D>::list_slots("square", squares_, list);
     return list;
@@ -62,8 +62,8 @@ class Adam : public Optimizer<T, D> {
 
  private:
   AdamOptions options_;
-  std::vector<Tensor<T, D>> means_;
-  std::vector<Tensor<T, D>> squares_;
+  std::vector<Tensor<Master<T>, D>> means_;
+  std::vector<Tensor<Master<T>, D>> squares_;
 };
 
 }  // namespace fusiform

@@ -25,8 +25,8 @@ struct TrainingPosition {
 namespace detail {
 
 /// The frozen layers as one word each.
-template <Scalar T>
-[[nodiscard]] std::string frozen_note(const Network<T, Cpu>& network) {
+template <Scalar T, Device D>
+[[nodiscard]] std::string frozen_note(const Network<T, D>& network) {
   std::string note;
   for (const std::string& name : frozen_layers(network)) note += (note.empty() ? "" : " ") + name;
   return note;
@@ -35,11 +35,11 @@ template <Scalar T>
 }  // namespace detail
 
 /// Crash-safe. Optimisers keep nothing for frozen layers, whose names are stored. Throws FileError.
-template <Scalar T>
-void save_training(const std::string& path, const Network<T, Cpu>& network,
-                   const std::vector<std::unique_ptr<Optimizer<T, Cpu>>>& optimizers, const Schedule& schedule,
+template <Scalar T, Device D>
+void save_training(const std::string& path, const Network<T, D>& network,
+                   const std::vector<std::unique_ptr<Optimizer<T, D>>>& optimizers, const Schedule& schedule,
                    const TrainingPosition& position) {
-  TrainingState<T> state;
+  TrainingState<Master<T>> state;
   state.epoch = position.epoch;
   state.seed = position.seed;
   state.notes = position.notes;
@@ -54,11 +54,11 @@ void save_training(const std::string& path, const Network<T, Cpu>& network,
 /// Restores what `save_training` wrote into a net with the same frozen layers, optimisers and schedule of the same
 /// kinds and settings, and returns where training stood. Rate factors are settings too: they are not stored. Throws
 /// FileError that names what is missing or does not fit.
-template <Scalar T>
-[[nodiscard]] TrainingPosition load_training(const std::string& path, Network<T, Cpu>& network,
-                                             std::vector<std::unique_ptr<Optimizer<T, Cpu>>>& optimizers,
+template <Scalar T, Device D>
+[[nodiscard]] TrainingPosition load_training(const std::string& path, Network<T, D>& network,
+                                             std::vector<std::unique_ptr<Optimizer<T, D>>>& optimizers,
                                              Schedule& schedule) {
-  TrainingState<T> state = load_training_state<T>(path);
+  TrainingState<Master<T>> state = load_training_state<Master<T>>(path);
   const auto note = [&](const std::string& key) -> const std::string& {
     const auto found = state.notes.find(key);
     if (found == state.notes.end()) throw FileError(path, text("expected note '", key, "', found none"));
@@ -72,7 +72,7 @@ template <Scalar T>
   const std::string frozen = state.notes.contains("frozen") ? state.notes.at("frozen") : "";  // older files: none were
   if (frozen != detail::frozen_note(network))
     throw FileError(path, text("frozen layers: expected '", detail::frozen_note(network), "', found '", frozen, "'"));
-  const std::vector<Parameter<T, Cpu>*> parameters = network.learned_parameters();
+  const std::vector<Parameter<T, D>*> parameters = network.learned_parameters();
   try {
     for (std::size_t i = 0; i < optimizers.size(); ++i)
       restore_optimizer(state, static_cast<int>(i), parameters, *optimizers[i]);

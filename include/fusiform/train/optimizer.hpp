@@ -37,20 +37,20 @@ class Optimizer {
   virtual void step(std::span<Parameter<T, D>* const> parameters, double learning_rate) = 0;
 
   /// State tensors with unique names, "<quantity>.<parameter position>", in a fixed order; none before `prepare`.
-  [[nodiscard]] virtual std::vector<std::pair<std::string, Tensor<T, D>*>> state() = 0;
+  [[nodiscard]] virtual std::vector<std::pair<std::string, Tensor<Master<T>, D>*>> state() = 0;
 
   [[nodiscard]] std::int64_t steps() const noexcept { return steps_; }
   void set_steps(std::int64_t steps) noexcept { steps_ = steps; }
 
  protected:
   /// One tensor per parameter, of its shape and 0; empty for a parameter that is recorded or frozen.
-  static void prepare_slots(std::span<Parameter<T, D>* const> parameters, std::vector<Tensor<T, D>>& slots) {
+  static void prepare_slots(std::span<Parameter<T, D>* const> parameters, std::vector<Tensor<Master<T>, D>>& slots) {
     if (slots.empty()) {
       for (const Parameter<T, D>* parameter : parameters) {
-        Tensor<T, D> slot;
+        Tensor<Master<T>, D> slot;
         if (parameter->learns()) {
           slot.resize(parameter->value.shape());
-          fill(T{0}, slot.view());
+          fill(0, slot.view());
         }
         slots.push_back(std::move(slot));
       }
@@ -70,8 +70,8 @@ class Optimizer {
   }
 
   /// Appends the slots that are in use to a list of state tensors.
-  static void list_slots(const std::string& quantity, std::vector<Tensor<T, D>>& slots,
-                         std::vector<std::pair<std::string, Tensor<T, D>*>>& list) {
+  static void list_slots(const std::string& quantity, std::vector<Tensor<Master<T>, D>>& slots,
+                         std::vector<std::pair<std::string, Tensor<Master<T>, D>*>>& list) {
     for (std::size_t i = 0; i < slots.size(); ++i)
       if (!slots[i].empty()) list.emplace_back(text(quantity, ".", i), &slots[i]);
   }

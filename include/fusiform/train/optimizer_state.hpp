@@ -9,25 +9,25 @@
 
 #include <fusiform/io/format.hpp>
 #include <fusiform/nets/checkpoint.hpp>
+#include <fusiform/ops/copy.hpp>
 #include <fusiform/train/optimizer.hpp>
 
 namespace fusiform {
 
 /// Adds an optimiser's tensors and its count of steps to what a checkpoint stores. `number` tells several apart.
-template <Scalar T>
-void store_optimizer(TrainingState<T>& state, int number, Optimizer<T, Cpu>& optimizer) {
+template <Scalar T, Device D>
+void store_optimizer(TrainingState<Master<T>>& state, int number, Optimizer<T, D>& optimizer) {
   const std::string prefix = text("optimizer.", number, ".");
   state.notes[prefix + "kind"] = optimizer.kind();
   state.notes[prefix + "steps"] = format_number(optimizer.steps());
-  for (const auto& [name, tensor] : optimizer.state()) state.tensors[prefix + name] = *tensor;
+  for (const auto& [name, tensor] : optimizer.state()) state.tensors[prefix + name] = copied_to<Cpu>(*tensor);
 }
 
 /// Gives a new optimiser of the same settings back what `store_optimizer` took, for the same parameters.
 /// Throws ConfigError or ShapeError if the checkpoint holds another optimiser or one of other parameters.
-template <Scalar T>
-void restore_optimizer(const TrainingState<T>& state, int number,
-                       std::type_identity_t<std::span<Parameter<T, Cpu>* const>> parameters,
-                       Optimizer<T, Cpu>& optimizer) {
+template <Scalar T, Device D>
+void restore_optimizer(const TrainingState<Master<T>>& state, int number,
+                       std::type_identity_t<std::span<Parameter<T, D>* const>> parameters, Optimizer<T, D>& optimizer) {
   const std::string prefix = text("optimizer.", number, ".");
   const auto note = [&](const std::string& name) {
     const auto found = state.notes.find(prefix + name);
@@ -45,7 +45,7 @@ void restore_optimizer(const TrainingState<T>& state, int number,
     if (found == state.tensors.end())
       throw ConfigError(text("checkpoint: expected optimiser tensor '", prefix, name, "', found none"));
     require_equal("checkpoint", text("as the shape of '", prefix, name, "'"), tensor->shape(), found->second.shape());
-    *tensor = found->second;
+    copy(found->second, tensor->view());
   }
   std::size_t stored = 0;
   for (const auto& entry : state.tensors) stored += entry.first.starts_with(prefix) ? 1 : 0;

@@ -38,15 +38,15 @@ class Sgd : public Optimizer<T, D> {
     this->count_step();
   }
 
-  [[nodiscard]] std::vector<std::pair<std::string, Tensor<T, D>*>> state() override {
-    std::vector<std::pair<std::string, Tensor<T, D>*>> list;
+  [[nodiscard]] std::vector<std::pair<std::string, Tensor<Master<T>, D>*>> state() override {
+    std::vector<std::pair<std::string, Tensor<Master<T>, D>*>> list;
     Optimizer<T, D>::list_slots("momentum", velocities_, list);
     return list;
   }
 
  private:
   SgdOptions options_;
-  std::vector<Tensor<T, D>> velocities_;
+  std::vector<Tensor<Master<T>, D>> velocities_;
 };
 
 }  // namespace fusiform

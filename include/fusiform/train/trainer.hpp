@@ -10,21 +10,24 @@
 #include <vector>
 
 #include <fusiform/core/together.hpp>
+#include <fusiform/data/batch_source.hpp>
 #include <fusiform/data/loader.hpp>
 #include <fusiform/nets/network.hpp>
+#include <fusiform/train/batch_loss.hpp>
 #include <fusiform/train/optimizer.hpp>
 #include <fusiform/train/outcomes.hpp>
 #include <fusiform/train/step_exchange.hpp>
 
 namespace fusiform {
 
-/// Where batches come from and which head they train.
-template <Scalar T>
+/// Where batches come from and which head they train. On the CPU a Loader, on a GPU UploadedBatches of one
+/// (train/uploaded_batches.hpp).
+template <Scalar T, Device D = Cpu>
 struct TrainStream {
-  std::string name;                 ///< of the task; "" for the union of tasks
-  NodeId head = 0;                  ///< the classifier
-  Loader<T>* batches = nullptr;     ///< not owned
-  std::vector<Index> outputs = {};  ///< for each class of the loader, the head's output; empty: its number
+  std::string name;                      ///< of the task; "" for the union of tasks
+  NodeId head = 0;                       ///< the classifier
+  BatchSource<T, D>* batches = nullptr;  ///< not owned
+  std::vector<Index> outputs = {};       ///< for each class of the batches, the head's output; empty: its number
 };
 
 /// What one epoch of training did. Losses are means over images, in nats.
@@ -46,23 +49,23 @@ struct StepReport {
 };
 
 /// One optimiser per stream: as in the published training of branched nets, each stream's optimiser steps over all
-/// parameters and keeps a momentum of its own. Network, loaders and optimisers must outlive the trainer.
-template <Scalar T>
+/// parameters and keeps a momentum of its own. Network, batches and optimisers must outlive the trainer.
+template <Scalar T, Device D = Cpu>
 class Trainer {
  public:
   using Observer = std::function<void(const StepReport&)>;
 
   /// `rng` is the root of all randomness in the passes (dropout); every step draws from a stream of its own, so that
   /// training resumed after any epoch goes on with the same numbers.
-  Trainer(Network<T, Cpu>& network, std::vector<TrainStream<T>> streams,
-          std::vector<std::unique_ptr<Optimizer<T, Cpu>>> optimizers, Rng rng)
+  Trainer(Network<T, D>& network, std::vector<TrainStream<T, D>> streams,
+          std::vector<std::unique_ptr<Optimizer<T, D>>> optimizers, Rng rng)
       : network_(network), streams_(std::move(streams)), optimizers_(std::move(optimizers)), rng_(rng) {
     require_equal("trainer", "optimisers, one per stream,", streams_.size(), optimizers_.size());
     require_setting(!streams_.empty(), "trainer", "at least one stream", streams_.size());
     parameters_ = network_.learned_parameters();
   }
 
-  [[nodiscard]] std::vector<std::unique_ptr<Optimizer<T, Cpu>>>& optimizers() noexcept { return optimizers_; }
+  [[nodiscard]] std::vector<std::unique_ptr<Optimizer<T, D>>>& optimizers() noexcept { return optimizers_; }
 
   /// From here on the processes of `team` do every step together, each from its share of the batch; see StepExchange.
   /// All must have equal networks, optimisers and loaders, and call `run_epoch` with the same arguments. Dropout:
@@ -75,7 +78,7 @@ class Trainer {
   EpochReport run_epoch(Index epoch, double learning_rate, const Observer& observer = {}) {
     EpochReport report{.epoch = epoch, .learning_rate = learning_rate};
     StepReport progress{.epoch = epoch};
-    for (const TrainStream<T>& stream : streams_) {
+    for (const TrainStream<T, D>& stream : streams_) {
       stream.batches->start_epoch(epoch);
       progress.images_total += stream.batches->image_count();
     }
@@ -86,12 +89,12 @@ class Trainer {
     const auto start = std::chrono::steady_clock::now();
     for (Index step = 0; std::count(finished.begin(), finished.end(), false) > 0; ++step) {
       for (std::size_t s = 0; s < streams_.size(); ++s) {
-        const Outcomes<T>* trained = finished[s] ? nullptr : train_step(s, {epoch, step, learning_rate});
+        const Outcomes<Master<T>>* trained = finished[s] ? nullptr : train_step(s, {epoch, step, learning_rate});
         if (trained == nullptr) {
           finished[s] = true;
           continue;
         }
-        const Outcomes<T>& outcomes = *trained;
+        const Outcomes<Master<T>>& outcomes = *trained;
         const auto images = static_cast<double>(outcomes.count());
         loss_sum += outcomes.mean_loss() * images;
         correct += outcomes.top1() * images;
@@ -119,23 +122,24 @@ class Trainer {
 
   /// One step on the next batch of a stream. Returns its outcomes, valid until the next; nullptr if the stream has
   /// ended. Steps of equal batches allocate nothing after the second.
-  const Outcomes<T>* train_step(std::size_t s, const Step& step) {
+  const Outcomes<Master<T>>* train_step(std::size_t s, const Step& step) {
     if (exchange_) return train_shared_step(s, step);
-    const Batch<T>* batch = streams_[s].batches->next();
+    const Batch<T, D>* batch = streams_[s].batches->next();
     if (batch == nullptr) return nullptr;
-    const View<const T, Cpu> logits =
-        forward(s, *batch, {0, static_cast<Index>(batch->labels.size())}, step_rng(s, step));
-    require_finite(outcomes_, step);
-    backward(s, logits, 1);
+    forward_and_backward(s, *batch, {0, static_cast<Index>(batch->labels.size())}, step_rng(s, step));
+    const Outcomes<Master<T>>& outcomes = loss_.outcomes();  // while a GPU still makes the gradients
+    require_finite(outcomes, step);
+    network_.update_statistics(streams_[s].head, activations_);
     optimizers_[s]->step(parameters_, step.learning_rate);
-    return &outcomes_;
+    return &outcomes;
   }
 
-  const Outcomes<T>* train_shared_step(std::size_t s, const Step& step) {
+  const Outcomes<Master<T>>* train_shared_step(std::size_t s, const Step& step) {
     const Communicator& team = exchange_->team();
-    const Batch<T>* batch = nullptr;
+    const Batch<T, D>* batch = nullptr;
     BatchShare share;
     Index images = 0;
+    const Outcomes<Master<T>>* own = &no_outcomes_;
     together(exchange_->team(), [&] {
       batch = streams_[s].batches->next();
       if (batch == nullptr) return;
@@ -145,10 +149,12 @@ class Trainer {
       if (share.count == 0) return;
       Rng rng = step_rng(s, step);
       if (team.rank() > 0) rng = rng.stream("process").stream(static_cast<std::uint64_t>(team.rank()));
-      backward(s, forward(s, *batch, share, rng), static_cast<T>(share.count) / static_cast<T>(images));
+      forward_and_backward(s, *batch, share, rng);
+      network_.update_statistics(streams_[s].head, activations_);
+      own = &loss_.outcomes();
     });
     if (batch == nullptr) return nullptr;
-    const Outcomes<T>& outcomes = exchange_->combine(images, share, outcomes_);
+    const Outcomes<Master<T>>& outcomes = exchange_->combine(images, share, *own);
     try {
       require_finite(outcomes, step);
     } catch (const NumericError&) {
@@ -165,48 +171,39 @@ class Trainer {
         .stream(s);
   }
 
-  /// Outcomes of some images of a batch, and their logits.
-  View<const T, Cpu> forward(std::size_t s, const Batch<T>& batch, const BatchShare& share, const Rng& rng) {
-    const TrainStream<T>& stream = streams_[s];
+  /// The gradients of the share's part of the batch's mean loss.
+  void forward_and_backward(std::size_t s, const Batch<T, D>& batch, const BatchShare& share, const Rng& rng) {
+    const TrainStream<T, D>& stream = streams_[s];
     labels_.clear();
     for (Index i = share.first; i < share.first + share.count; ++i) {
       const Index label = batch.labels[static_cast<std::size_t>(i)];
       labels_.push_back(stream.outputs.empty() ? label : stream.outputs[static_cast<std::size_t>(label)]);
     }
-    const View<const T, Cpu> logits = network_.forward(batch.images.view().batch_range(share.first, share.count),
-                                                       stream.head, activations_, {.mode = Mode::train, .rng = rng});
-    outcomes_.resize(share.count);
-    record_outcomes<T>(logits, labels_, 0, outcomes_);
-    return logits;
+    const View<const T, D> logits = network_.forward(batch.images.view().batch_range(share.first, share.count),
+                                                     stream.head, activations_, {.mode = Mode::train, .rng = rng});
+    loss_.start(logits, labels_);
+    const auto images = static_cast<Index>(batch.labels.size());
+    const Master<T> weight = share.count == images ? 1 : Master<T>(share.count) / Master<T>(images);
+    network_.backward(stream.head, loss_.gradient(weight), activations_);
   }
 
-  static void require_finite(const Outcomes<T>& outcomes, const Step& step) {
+  static void require_finite(const Outcomes<Master<T>>& outcomes, const Step& step) {
     if (std::isfinite(outcomes.mean_loss())) return;
     throw NumericError(text("training: epoch ", step.epoch, ", step ", step.number + 1,
                             ": expected a finite loss, got ", outcomes.mean_loss(), " at learning rate ",
                             step.learning_rate, "; a smaller learning rate usually helps"));
   }
 
-  /// Gradients of `weight` times the mean loss of the last forward pass, and the running statistics.
-  void backward(std::size_t s, View<const T, Cpu> logits, T weight) {
-    logit_gradient_.resize(logits.shape());
-    softmax_cross_entropy_gradient(logits, std::span<const Index>(labels_), logit_gradient_.view());
-    if (weight != T{1})
-      for (T& value : logit_gradient_.span()) value *= weight;
-    network_.backward(streams_[s].head, logit_gradient_, activations_);
-    network_.update_statistics(streams_[s].head, activations_);
-  }
-
-  Network<T, Cpu>& network_;
-  std::vector<TrainStream<T>> streams_;
-  std::vector<std::unique_ptr<Optimizer<T, Cpu>>> optimizers_;
+  Network<T, D>& network_;
+  std::vector<TrainStream<T, D>> streams_;
+  std::vector<std::unique_ptr<Optimizer<T, D>>> optimizers_;
   Rng rng_;
-  std::vector<Parameter<T, Cpu>*> parameters_;
-  Activations<T, Cpu> activations_;
-  Tensor<T, Cpu> logit_gradient_;
-  Outcomes<T> outcomes_;
+  std::vector<Parameter<T, D>*> parameters_;
+  Activations<T, D> activations_;
+  BatchLoss<T, D> loss_;
   std::vector<Index> labels_;
-  std::optional<StepExchange<T>> exchange_;  // if the steps are shared
+  std::optional<StepExchange<T, D>> exchange_;  // if the steps are shared
+  const Outcomes<Master<T>> no_outcomes_;       // of a share without images
 };
 
 }  // namespace fusiform

@@ -8,29 +8,10 @@
 #include <fusiform/core/rounding.hpp>
 #include <fusiform/core/scratch.hpp>
 #include <fusiform/core/simd.hpp>
+#include <fusiform/ops/channel_update_shape.hpp>
 #include <fusiform/ops/cpu/patches.hpp>
 
 namespace fusiform::kernels {
-
-template <Scalar T>
-struct ChannelUpdate {
-  const T* base;     ///< (images, grid_height, grid_width, out)
-  const T* change;   ///< (images, height, width)
-  const T* filters;  ///< (out, window_height, window_width, channels)
-  T* y;              ///< as base
-  Index images, height, width;
-  Index window_height, window_width, stride, padding;
-  Index grid_height, grid_width, out;
-  Index channels, channel;
-  bool relu;
-
-  [[nodiscard]] Index depth() const noexcept { return window_height * window_width; }
-  [[nodiscard]] Index rows() const noexcept { return grid_height * grid_width; }  ///< of one image
-  /// Whether the window is the whole image: its patch is the image.
-  [[nodiscard]] bool is_linear() const noexcept {
-    return rows() == 1 && window_height == height && window_width == width && padding == 0;
-  }
-};
 
 /// Rows and vectors of a tile of y, all in registers: 24 of AVX-512's 32, 12 of AVX2's 16.
 inline constexpr int update_rows = 6;

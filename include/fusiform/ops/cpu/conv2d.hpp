@@ -23,9 +23,11 @@ namespace fusiform::kernels {
 }
 
 /// The choice for filters (out, kernel_h, kernel_w, in) and a result of height x width pixels. It must not depend on
-/// the batch: an image's results would change with the images beside it.
+/// the batch: an image's results would change with the images beside it. Throws ConfigError for algorithms of GPUs.
 [[nodiscard]] inline ConvAlgorithm conv2d_algorithm(const Shape& weight, const Conv2dOptions& options, Index height,
                                                     Index width) {
+  if (options.algorithm == ConvAlgorithm::bf16x2 || options.algorithm == ConvAlgorithm::cudnn)
+    throw ConfigError("conv2d: expected an algorithm for CPUs, got one for GPUs");
   if (options.algorithm != ConvAlgorithm::automatic) return options.algorithm;
   // Patches of few channels are packed at great expense, and their columns fill no register.
   if (weight[3] <= 8) return ConvAlgorithm::direct;

@@ -35,8 +35,8 @@ FUSIFORM_INLINE simd::Vector<T> sums_of_lanes(simd::Vector<T> (&vectors)[simd::l
     simd::unrolled<step>([&](auto i) __attribute__((always_inline)) {
       const simd::Vector<T> a = vectors[i];
       const simd::Vector<T> b = vectors[i + step];
-      vectors[i] = __builtin_shufflevector(a, b, ((lane & step) == 0 ? lane : n + lane - step)...) +
-                   __builtin_shufflevector(a, b, ((lane & step) == 0 ? lane + step : n + lane)...);
+      vectors[i] = simd::shuffled<((lane & step) == 0 ? lane : n + lane - step)...>(a, b) +
+                   simd::shuffled<((lane & step) == 0 ? lane + step : n + lane)...>(a, b);
     });
   };
   constexpr auto all_lanes = std::make_integer_sequence<int, n>{};

@@ -13,6 +13,8 @@ namespace fusiform::kernels {
 template <Scalar T>
 void linear_forward(View<const T, Cpu> x, View<const T, Cpu> weight, View<const T, Cpu> bias, View<T, Cpu> y,
                     const LinearOptions& options) {
+  if (options.algorithm != ConvAlgorithm::automatic)
+    throw ConfigError("linear: expected the algorithm `automatic` on a CPU, got another");
   DotProducts<T>(x, weight, bias.data(), options.relu, y).run();
 }
 

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <fusiform/core/parallel.hpp>
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/cpu/channel_vectors.hpp>
+#include <fusiform/ops/cpu/grain.hpp>
 #include <fusiform/ops/cpu/pool_2x2.hpp>
 #include <fusiform/ops/cpu/pool_ranges.hpp>
 
@@ -44,8 +46,16 @@ void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, 
   for_each_pixel(out, inputs_of_outputs(window, x.shape(), out), channels * window.kernel * window.kernel, pool);
 }
 
+/// Maxima that a ReLU before let nothing through to.
 template <Scalar T>
-void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, Cpu> y,
+void forget_positions_of_zeros(View<const T, Cpu> y, View<std::int32_t, Cpu> positions) {
+  parallel_ranges(y.size(), elementwise_grain, [y = y.data(), p = positions.data()](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) p[i] = y[i] <= 0 ? -1 : p[i];
+  });
+}
+
+template <Scalar T>
+void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, bool after_relu, View<T, Cpu> y,
                         View<std::int32_t, Cpu> positions) {
   const auto pool = [&]<bool want_positions>(std::bool_constant<want_positions>) {
     if (!is_pool_2x2(window)) {
@@ -60,6 +70,7 @@ void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, 
     pool(std::true_type{});
   else
     pool(std::false_type{});
+  if (after_relu && positions.data() != nullptr) forget_positions_of_zeros(View<const T, Cpu>(y), positions);
 }
 
 /// Gathers instead of scattering: every pixel asks the windows over it, so that rows are independent of each other.

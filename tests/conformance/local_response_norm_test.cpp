@@ -3,32 +3,47 @@
 #include <fusiform/ops/local_response_norm.hpp>
 
 #include "tests/conformance/cases.hpp"
-#include "tests/support/catch.hpp"
-#include "tests/support/compare.hpp"
+#include "tests/conformance/scalars.hpp"
 #include "tests/support/golden.hpp"
-#include "tests/support/random_tensor.hpp"
 
 using namespace fusiform;
 using namespace fusiform::test;
+
+namespace {
+
+template <class T>
+Tensor<T, Cpu> normalized(const Tensor<T, Cpu>& x, const LocalResponseNormOptions& options) {
+  const auto input = on_device(x);
+  return result_of<T>(x.shape(), [&](View<T, TestDevice> y) { local_response_norm_forward(input, options, y); });
+}
+
+template <class T>
+Tensor<T, Cpu> gradient(const Tensor<T, Cpu>& x, const Tensor<T, Cpu>& dy, const LocalResponseNormOptions& options) {
+  const auto input = on_device(x), dy_on_device = on_device(dy);
+  return result_of<T>(x.shape(),
+                      [&](View<T, TestDevice> dx) { local_response_norm_backward(input, dy_on_device, options, dx); });
+}
+
+}  // namespace
 
 TEST_CASE("local response norm agrees with PyTorch", "[ops][local_response_norm]") {
   const Goldens goldens;
   const auto read = [&](const std::string& name) { return goldens.tensor<float>("local_response_norm.0." + name); };
   const LocalResponseNormOptions options{.size = 5, .alpha = 1e-4, .beta = 0.75, .k = 2};
-  const auto x = read("x");
-  Tensor<float, Cpu> y(x.shape()), dx(x.shape());
-  local_response_norm_forward(x, options, y.view());
-  local_response_norm_backward(x, read("dy"), options, dx.view());
   // Square roots here, a power there: a few roundings each.
-  CHECK(difference(y, read("y")).normalized < 1e-6);
-  CHECK(difference(dx, read("dx")).normalized < 1e-6);
+  CHECK(difference(normalized(read("x"), options), read("y")).normalized < 1e-6);
+  CHECK(difference(gradient(read("x"), read("dy"), options), read("dx")).normalized < 1e-6);
 }
 
-TEST_CASE("local response norm agrees with its definition", "[ops][local_response_norm]") {
-  for (const NormCase& norm : local_response_norm_cases()) {
+TEMPLATE_LIST_TEST_CASE("local response norm agrees with its definition", "[ops][local_response_norm]", AllScalars) {
+  using T = TestType;
+  auto cases = local_response_norm_cases();
+  cases.push_back({{2, 3, 2300}, 5, 0.2, 0.75, 2});  // one pixel fills more than a block's usual share
+  for (const NormCase& norm : cases) {
     CAPTURE(norm.x, norm.size, norm.beta);
     const LocalResponseNormOptions options{norm.size, norm.alpha, norm.beta, norm.k};
-    const auto x = random_tensor<double>(norm.x, Rng(1)), dy = random_tensor<double>(norm.x, Rng(2));
+    const auto x_rounded = random_elements<T>(norm.x, Rng(1)), dy_rounded = random_elements<T>(norm.x, Rng(2));
+    const auto x = in_double(x_rounded), dy = in_double(dy_rounded);
     Tensor<double, Cpu> expected_y(norm.x), expected_dx(norm.x);
     const Index channels = norm.x.channels();
     const double rate = norm.alpha / static_cast<double>(norm.size);
@@ -45,20 +60,14 @@ TEST_CASE("local response norm agrees with its definition", "[ops][local_respons
           expected_dx[pixel + j] +=
               dy[pixel + c] * x[pixel + c] * -norm.beta * std::pow(s, -norm.beta - 1) * 2 * rate * x[pixel + j];
       }
-    Tensor<double, Cpu> y(norm.x), dx(norm.x);
-    local_response_norm_forward(x, options, y.view());
-    local_response_norm_backward(x, dy, options, dx.view());
-    CHECK(difference(y, expected_y).normalized < 1e-14);  // rounding of double
-    CHECK(difference(dx, expected_dx).normalized < 1e-13);
-    Tensor<float, Cpu> single_y(norm.x), single_dx(norm.x);
-    local_response_norm_forward(converted<float>(x), options, single_y.view());
-    local_response_norm_backward(converted<float>(x), converted<float>(dy), options, single_dx.view());
-    CHECK(difference(single_y, expected_y).normalized < 1e-6);  // about ten roundings of float
-    CHECK(difference(single_dx, expected_dx).normalized < 2e-6);
+    // Rounding of double; about ten roundings of float.
+    CHECK(difference(in_double(normalized(x_rounded, options)), expected_y).normalized < tolerance<T>(1e-14, 1e-6));
+    CHECK(difference(in_double(gradient(x_rounded, dy_rounded, options)), expected_dx).normalized <
+          tolerance<T>(1e-13, 2e-6));
   }
 }
 
 TEST_CASE("local response norm refuses an empty window", "[ops][local_response_norm]") {
-  Tensor<float, Cpu> x(Shape{1, 2, 2, 3}), y(x.shape());
+  Tensor<float, TestDevice> x(Shape{1, 2, 2, 3}), y(x.shape());
   CHECK_THROWS_AS(local_response_norm_forward(x, {.size = 0}, y.view()), ConfigError);
 }

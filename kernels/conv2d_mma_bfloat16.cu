@@ -1,0 +1,62 @@
+#include "bias_gradient.cuh"
+#include "conv2d_mma.cuh"
+#include "conv2d_mma_engine.cuh"
+
+namespace fusiform::kernels {
+
+namespace {
+
+using Engine = MmaEngine<bfloat16>;
+constexpr const char* what = "bf16 convolution";
+
+[[nodiscard]] Shape input_of(const Conv2dProblem& p) { return {p.images, p.height, p.width, p.in_channels}; }
+[[nodiscard]] Shape filters_of(const Conv2dProblem& p) {
+  return {p.out_channels, p.kernel_h, p.kernel_w, p.in_channels};
+}
+[[nodiscard]] Shape output_of(const Conv2dProblem& p) {
+  return {p.images, p.out_height(), p.out_width(), p.out_channels};
+}
+
+}  // namespace
+
+void conv2d_forward_mma(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight, View<const float, Cuda> bias,
+                        const Conv2dOptions& options, View<bfloat16, Cuda> y) {
+  require_mma(what);
+  conv2d_forward_by<Engine>(x, weight, bias, options, y);
+}
+
+void conv2d_backward_input_mma(View<const bfloat16, Cuda> dy, View<const bfloat16, Cuda> weight,
+                               const Conv2dOptions& options, View<bfloat16, Cuda> dx) {
+  require_mma(what);
+  conv2d_backward_input_by<Engine>(dy, weight, options, dx);
+}
+
+void conv2d_backward_weight_mma(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy,
+                                const Conv2dOptions& options, View<float, Cuda> dw) {
+  require_mma(what);
+  conv2d_backward_weight_by<Engine>(x, dy, options, dw);
+}
+
+void conv2d_backward_bias_mma(View<const bfloat16, Cuda> dy, View<float, Cuda> db) {
+  const Index columns = db.size();
+  bias_gradient(dy.data(), columns == 0 ? 0 : dy.size() / columns, columns, db.data(),
+                text("conv2d bias gradient ", dy.shape()));
+}
+
+void conv2d_bfloat16_mma(const Conv2dProblem& p, const Bfloat16Forward& pass) {
+  conv2d_forward_mma({pass.x, input_of(p)}, {pass.weight, filters_of(p)}, {pass.bias, {p.out_channels}},
+                     {.stride = p.stride, .padding = p.padding, .relu = pass.relu}, {pass.y, output_of(p)});
+}
+
+void conv2d_bfloat16_mma(const Conv2dProblem& p, const Bfloat16BackwardInput& pass) {
+  conv2d_backward_input_mma({pass.dy, output_of(p)}, {pass.weight, filters_of(p)},
+                            {.stride = p.stride, .padding = p.padding}, {pass.dx, input_of(p)});
+}
+
+void conv2d_bfloat16_mma(const Conv2dProblem& p, const Bfloat16BackwardParameters& pass) {
+  conv2d_backward_weight_mma({pass.x, input_of(p)}, {pass.dy, output_of(p)}, {.stride = p.stride, .padding = p.padding},
+                             {pass.dw, filters_of(p)});
+  if (pass.db != nullptr) conv2d_backward_bias_mma({pass.dy, output_of(p)}, {pass.db, {p.out_channels}});
+}
+
+}  // namespace fusiform::kernels

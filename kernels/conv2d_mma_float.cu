@@ -1,0 +1,43 @@
+#include "conv2d_mma.cuh"
+#include "conv2d_mma_engine.cuh"
+
+namespace fusiform::kernels {
+
+namespace {
+using Engine = MmaEngine<float>;
+constexpr const char* what = "ConvAlgorithm::bf16x2";
+}  // namespace
+
+void conv2d_forward_bf16x2(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
+                           const Conv2dOptions& options, View<float, Cuda> y) {
+  require_mma(what);
+  conv2d_forward_by<Engine>(x, weight, bias, options, y);
+}
+
+void conv2d_backward_input_bf16x2(View<const float, Cuda> dy, View<const float, Cuda> weight,
+                                  const Conv2dOptions& options, View<float, Cuda> dx) {
+  require_mma(what);
+  conv2d_backward_input_by<Engine>(dy, weight, options, dx);
+}
+
+void conv2d_backward_weight_bf16x2(View<const float, Cuda> x, View<const float, Cuda> dy, const Conv2dOptions& options,
+                                   View<float, Cuda> dw) {
+  require_mma(what);
+  conv2d_backward_weight_by<Engine>(x, dy, options, dw);
+}
+
+void linear_forward_bf16x2(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
+                           bool relu, View<float, Cuda> y) {
+  require_mma(what);
+  // Images of one pixel; the sum is split as that of linear_forward.
+  const Index images = x.shape()[0], in = weight.shape()[1], out = weight.shape()[0];
+  const auto product = forward_product(x.reshaped({images, 1, 1, in}), weight.reshaped({out, 1, 1, in}), {},
+                                       {images, 1, 1, out}, y.data());
+  run_product<Engine>(product, {.ranges = linear_ranges(in, out),
+                                .epilogue = {bias.data(), relu},
+                                .aligned = begins_aligned(x.data(), in) && begins_aligned(weight.data(), in),
+                                .aligned_results = begins_aligned(y.data(), out),
+                                .what = text("linear ", x.shape(), " by ", weight.shape())});
+}
+
+}  // namespace fusiform::kernels
