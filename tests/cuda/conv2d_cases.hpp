@@ -108,6 +108,15 @@ inline constexpr Conv2dProblem conv2d_hopper_cases[] = {
      .kernel_w = 1,
      .stride = 1,
      .padding = 0},
+    {.images = 2,  // an input gradient of four passes with three taps in a row each
+     .height = 9,
+     .width = 10,
+     .in_channels = 64,
+     .out_channels = 72,
+     .kernel_h = 6,
+     .kernel_w = 6,
+     .stride = 2,
+     .padding = 2},
 };
 
 }  // namespace fusiform_test

@@ -171,6 +171,18 @@ TEST_CASE("Every tile and split of the Hopper convolutions is right", "[hopper]"
   }
 }
 
+TEST_CASE("Windows serve the passes of a strided Hopper input gradient", "[hopper]") {
+  const cuda_emulation::ScopedConfig scope(emulation(Schedule::random, Completion::deferred));
+  Fixture fixture(std::end(fusiform_test::conv2d_hopper_cases)[-1]);
+  HopperRun run{.multiprocessors = 2};
+  for (run.tile = 0; run.tile < int(std::size(hopper_pixel_tiles)); ++run.tile) {
+    INFO("tile " << run.tile);
+    for (const auto& pass : detail::backward_input_passes(fixture.p, gradient_source(fixture.p, nullptr), {}))
+      CHECK(pass.product().takes(hopper_pixel_tiles[run.tile]));
+    check(fixture.backward_input(run), fixture.expected.dx, bf16_rounding);
+  }
+}
+
 TEST_CASE("The Hopper forward pass leaves out what is not asked for", "[hopper]") {
   Fixture fixture(fusiform_test::conv2d_hopper_cases[0]);
   const Conv2dProblem& p = fixture.p;
