@@ -21,19 +21,19 @@ constexpr const char* what = "bf16 convolution";
 
 void conv2d_forward_mma(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight, View<const float, Cuda> bias,
                         const Conv2dOptions& options, View<bfloat16, Cuda> y) {
-  require_mma(what);
+  require_mma(what, usable_device_code());
   conv2d_forward_by<Engine>(x, weight, bias, options, y);
 }
 
 void conv2d_backward_input_mma(View<const bfloat16, Cuda> dy, View<const bfloat16, Cuda> weight,
                                const Conv2dOptions& options, View<bfloat16, Cuda> dx) {
-  require_mma(what);
+  require_mma(what, usable_device_code());
   conv2d_backward_input_by<Engine>(dy, weight, options, dx);
 }
 
 void conv2d_backward_weight_mma(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy,
                                 const Conv2dOptions& options, View<float, Cuda> dw) {
-  require_mma(what);
+  require_mma(what, usable_device_code());
   conv2d_backward_weight_by<Engine>(x, dy, options, dw);
 }
 

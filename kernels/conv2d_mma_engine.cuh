@@ -24,8 +24,9 @@ struct MmaEngine : MmaTiles {
   static constexpr int vector = 16 / int(sizeof(T));
 };
 
-inline void require_mma(const char* what) {
-  if (usable_device_code() == DeviceCode::any)
+/// Throws ConfigError for GPUs without these instructions.
+inline void require_mma(const char* what, DeviceCode code) {
+  if (code < DeviceCode::ampere)
     throw ConfigError(text(what, ": expected a GPU of compute capability 8.0 or later, got an older one"));
 }
 

@@ -10,25 +10,25 @@ constexpr const char* what = "ConvAlgorithm::bf16x2";
 
 void conv2d_forward_bf16x2(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
                            const Conv2dOptions& options, View<float, Cuda> y) {
-  require_mma(what);
+  require_mma(what, usable_device_code());
   conv2d_forward_by<Engine>(x, weight, bias, options, y);
 }
 
 void conv2d_backward_input_bf16x2(View<const float, Cuda> dy, View<const float, Cuda> weight,
                                   const Conv2dOptions& options, View<float, Cuda> dx) {
-  require_mma(what);
+  require_mma(what, usable_device_code());
   conv2d_backward_input_by<Engine>(dy, weight, options, dx);
 }
 
 void conv2d_backward_weight_bf16x2(View<const float, Cuda> x, View<const float, Cuda> dy, const Conv2dOptions& options,
                                    View<float, Cuda> dw) {
-  require_mma(what);
+  require_mma(what, usable_device_code());
   conv2d_backward_weight_by<Engine>(x, dy, options, dw);
 }
 
 void linear_forward_bf16x2(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
                            bool relu, View<float, Cuda> y) {
-  require_mma(what);
+  require_mma(what, usable_device_code());
   // Images of one pixel; the sum is split as that of linear_forward.
   const Index images = x.shape()[0], in = weight.shape()[1], out = weight.shape()[0];
   const auto product = forward_product(x.reshaped({images, 1, 1, in}), weight.reshaped({out, 1, 1, in}), {},

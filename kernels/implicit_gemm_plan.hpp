@@ -44,11 +44,11 @@ struct GemmRanges {
   return divide_terms(extent.terms, std::min(blocks / tiles, affordable), shortest);
 }
 
-/// What a tile costs: its share of the work, that is, and how many of its blocks keep a multiprocessor busy.
+/// What a tile costs. Estimated from the warps and the instructions of a block, not measured.
 struct GemmTileCost {
   Index lines, columns;
   double rate;         ///< multiply-adds in a time, relative to the best tile
-  double full_blocks;  ///< blocks on a multiprocessor from which on it has that rate
+  double full_blocks;  ///< what one block alone on a multiprocessor takes, in blocks at that rate
   bool needs_alignment = false;
 };
 

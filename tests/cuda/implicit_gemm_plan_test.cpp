@@ -26,13 +26,14 @@ TEST_CASE("a sum over the inputs of a linear layer is split where its outputs fi
 }
 
 TEST_CASE("large products get large tiles, small ones many") {
-  constexpr std::array<GemmTileCost, 3> tiles{{{128, 128, 1.0, 1.5, true}, {64, 64, 0.8, 6}, {8, 128, 0.35, 8, true}}};
-  const auto choice = [&](Index lines, Index columns, bool aligned) {
-    return cheapest_tile(tiles, {lines, columns, 1000}, 1, aligned, 132);
+  constexpr std::array<GemmTileCost, 3> tiles{
+      {{128, 128, 1.0, 1.2, true}, {64, 64, 0.8, 2.7}, {8, 128, 0.35, 5, true}}};
+  const auto choice = [&](Index lines, Index columns, bool aligned, Index ranges = 1) {
+    return cheapest_tile(tiles, {lines, columns, 1000}, ranges, aligned, 132);
   };
   CHECK(choice(200704, 512, true) == 0);
   CHECK(choice(200704, 512, false) == 1);
   CHECK(choice(784, 512, true) == 1);
-  CHECK(choice(1, 4096, true) == 2);
-  CHECK(choice(1, 4096, false) == 1);
+  CHECK(choice(1, 4096, true, 16) == 2);
+  CHECK(choice(1, 4096, false, 16) == 1);
 }
