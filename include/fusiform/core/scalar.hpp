@@ -11,7 +11,8 @@ namespace fusiform {
 using Index = std::int64_t;
 
 /// bf16, the upper half of a float: how GPUs keep activations in training. A storage type without arithmetic; kernels
-/// compute in float. Zero if value-initialised.
+/// compute in float. Zero if value-initialised. In a Network<bfloat16, Cuda> activations, logits and their gradients
+/// are rounded to it, as under PyTorch's autocast; losses are computed from the rounded logits in float.
 struct bfloat16 {
   std::uint16_t bits;
 };
