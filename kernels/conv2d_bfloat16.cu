@@ -26,18 +26,6 @@ void run(const Conv2dProblem& p, const Pass& pass, const std::string& what) {
     conv2d_bfloat16_mma(p, pass);
 }
 
-[[nodiscard]] Conv2dProblem problem_of(const Shape& x, const Shape& weight, const Conv2dOptions& options) {
-  return {.images = int_of(x[0]),
-          .height = int_of(x[1]),
-          .width = int_of(x[2]),
-          .in_channels = int_of(x[3]),
-          .out_channels = int_of(weight[0]),
-          .kernel_h = int_of(weight[1]),
-          .kernel_w = int_of(weight[2]),
-          .stride = int_of(options.stride),
-          .padding = int_of(options.padding)};
-}
-
 [[nodiscard]] bool by_cudnn(const Conv2dOptions& options) {
   if (options.algorithm == ConvAlgorithm::cudnn) return true;
   if (options.algorithm == ConvAlgorithm::automatic || options.algorithm == ConvAlgorithm::implicit_gemm) return false;

@@ -8,7 +8,7 @@
 #include <fusiform/core/storage.hpp>
 #include <fusiform/core/view.hpp>
 
-#include "conv2d_problem.hpp"
+#include "conv2d_problem_of.hpp"
 
 namespace fusiform::kernels {
 
@@ -47,12 +47,6 @@ void conv2d_bfloat16_hopper(const Conv2dProblem& p, const Bfloat16BackwardParame
 inline void zero_gradients(View<float, Cuda> dw, View<float, Cuda> db) {
   zero_bytes(Cuda{}, dw.data(), static_cast<std::size_t>(dw.size()) * sizeof(float));
   if (db.data() != nullptr) zero_bytes(Cuda{}, db.data(), static_cast<std::size_t>(db.size()) * sizeof(float));
-}
-
-/// Throws ConfigError for sizes beyond what the kernels count with.
-[[nodiscard]] inline int int_of(Index size) {
-  require_setting(size <= std::numeric_limits<int>::max(), "cuda convolution", "sizes below 2^31", size);
-  return static_cast<int>(size);
 }
 
 }  // namespace fusiform::kernels

@@ -101,8 +101,8 @@ __device__ inline void store_few_channels(const float (&sums)[8][4], const float
       for (int i = 0; i < 4; ++i) {
         float first = sums[q * 4 + i][2 * half], second = sums[q * 4 + i][2 * half + 1];
         if (data.epilogue.relu) {
-          first = first > 0.0f ? first : 0.0f;
-          second = second > 0.0f ? second : 0.0f;
+          first = first <= 0.0f ? 0.0f : first;  // NaN stays NaN
+          second = second <= 0.0f ? 0.0f : second;
         }
         if (data.epilogue.factor != nullptr) {
           first *= shared_factor[channel + 2 * i];

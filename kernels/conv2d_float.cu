@@ -4,20 +4,34 @@
 
 #include "bias_gradient.cuh"
 #include "conv2d_float.cuh"
+#include "conv2d_hopper_bf16x2.hpp"
 #include "conv2d_mma.cuh"
+#include "conv2d_problem_of.hpp"
+#include "cudnn.hpp"
 #include "implicit_gemm_conv2d.cuh"
 
 namespace fusiform::kernels {
 
 namespace {
 
-/// Whether the tensor cores multiply; else one exact algorithm computes all shapes.
-bool by_tensor_cores(ConvAlgorithm algorithm) {
-  if (algorithm == ConvAlgorithm::bf16x2) return true;
-  if (algorithm != ConvAlgorithm::automatic && algorithm != ConvAlgorithm::implicit_gemm)
-    throw ConfigError(
-        "conv2d: expected `automatic`, `implicit_gemm` or `bf16x2` of float on a GPU, got another algorithm");
-  return false;
+enum class Way { exact, tensor_cores, hopper, cudnn };
+
+/// Without images there is nothing to choose: the exact kernels write empty tensors and gradients of 0.
+Way way_of(ConvAlgorithm algorithm, const Conv2dProblem& p) {
+  switch (algorithm) {
+    case ConvAlgorithm::automatic:
+    case ConvAlgorithm::implicit_gemm:
+      return Way::exact;
+    case ConvAlgorithm::bf16x2:
+      if (p.images == 0) return Way::exact;
+      return conv2d_bf16x2_hopper_applies(p) ? Way::hopper : Way::tensor_cores;
+    case ConvAlgorithm::cudnn:
+      return p.images == 0 ? Way::exact : Way::cudnn;
+    default:
+      throw ConfigError(
+          "conv2d: expected `automatic`, `implicit_gemm`, `bf16x2` or `cudnn` of float on a GPU, got another "
+          "algorithm");
+  }
 }
 
 }  // namespace
@@ -25,22 +39,50 @@ bool by_tensor_cores(ConvAlgorithm algorithm) {
 template <>
 void conv2d_forward(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
                     const Conv2dOptions& options, View<float, Cuda> y, FilterCache<float, Cuda>*) {
-  if (by_tensor_cores(options.algorithm)) return conv2d_forward_bf16x2(x, weight, bias, options, y);
-  conv2d_forward_by<FloatEngine>(x, weight, bias, options, y);
+  const Conv2dProblem p = problem_of(x.shape(), weight.shape(), options);
+  const Conv2dEpilogue epilogue{.bias = bias.data(), .relu = options.relu};
+  switch (way_of(options.algorithm, p)) {
+    case Way::exact:
+      return conv2d_forward_by<FloatEngine>(x, weight, bias, options, y);
+    case Way::tensor_cores:
+      return conv2d_forward_bf16x2(x, weight, bias, options, y);
+    case Way::hopper:
+      return conv2d_forward_bf16x2_hopper(p, x.data(), weight.data(), epilogue, y.data());
+    case Way::cudnn:
+      return conv2d_forward_cudnn(p, x.data(), weight.data(), epilogue, y.data());
+  }
 }
 
 template <>
 void conv2d_backward_input(View<const float, Cuda> dy, View<const float, Cuda> weight, const Conv2dOptions& options,
                            View<float, Cuda> dx) {
-  if (by_tensor_cores(options.algorithm)) return conv2d_backward_input_bf16x2(dy, weight, options, dx);
-  conv2d_backward_input_by<FloatEngine>(dy, weight, options, dx);
+  const Conv2dProblem p = problem_of(dx.shape(), weight.shape(), options);
+  switch (way_of(options.algorithm, p)) {
+    case Way::exact:
+      return conv2d_backward_input_by<FloatEngine>(dy, weight, options, dx);
+    case Way::tensor_cores:
+      return conv2d_backward_input_bf16x2(dy, weight, options, dx);
+    case Way::hopper:
+      return conv2d_backward_input_bf16x2_hopper(p, dy.data(), weight.data(), dx.data());
+    case Way::cudnn:
+      return conv2d_backward_input_cudnn(p, dy.data(), weight.data(), dx.data());
+  }
 }
 
 template <>
 void conv2d_backward_weight(View<const float, Cuda> x, View<const float, Cuda> dy, const Conv2dOptions& options,
                             std::type_identity_t<View<float, Cuda>> dw) {
-  if (by_tensor_cores(options.algorithm)) return conv2d_backward_weight_bf16x2(x, dy, options, dw);
-  conv2d_backward_weight_by<FloatEngine>(x, dy, options, dw);
+  const Conv2dProblem p = problem_of(x.shape(), dw.shape(), options);
+  switch (way_of(options.algorithm, p)) {
+    case Way::exact:
+      return conv2d_backward_weight_by<FloatEngine>(x, dy, options, dw);
+    case Way::tensor_cores:
+      return conv2d_backward_weight_bf16x2(x, dy, options, dw);
+    case Way::hopper:
+      return conv2d_backward_weight_bf16x2_hopper(p, x.data(), dy.data(), dw.data(), nullptr);
+    case Way::cudnn:
+      return conv2d_backward_weight_cudnn(p, x.data(), dy.data(), dw.data());
+  }
 }
 
 template <>

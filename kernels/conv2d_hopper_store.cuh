@@ -37,8 +37,8 @@ __device__ __forceinline__ FloatPair finished(float first, float second, const F
   first += bias.first;
   second += bias.second;
   if (relu) {
-    first = first > 0.0f ? first : 0.0f;
-    second = second > 0.0f ? second : 0.0f;
+    first = first <= 0.0f ? 0.0f : first;  // NaN stays NaN
+    second = second <= 0.0f ? 0.0f : second;
   }
   return {first * factor.first, second * factor.second};
 }

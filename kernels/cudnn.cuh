@@ -13,7 +13,7 @@ __global__ void finish_sums(T* y, Index count, int channels, Conv2dEpilogue epil
   for (Index i = grid_thread(); i < count; i += grid_threads()) {
     float value = arch::number(y[i]);
     if (epilogue.bias != nullptr) value += epilogue.bias[i % channels];
-    if (epilogue.relu && value < 0.0f) value = 0.0f;
+    if (epilogue.relu && value <= 0.0f) value = 0.0f;
     y[i] = arch::stored<T>(value);
   }
 }

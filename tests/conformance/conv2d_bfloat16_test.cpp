@@ -126,7 +126,8 @@ TEST_CASE("bf16 convolution with a ReLU, without a bias, from unaligned images",
 }
 
 TEST_CASE("bf16 linear layer agrees with sums in double", "[ops][bfloat16]") {
-  for (const auto& [images, in, out] : {std::array<Index, 3>{5, 40, 24}, {1, 7, 10}, {130, 72, 3}, {0, 8, 8}}) {
+  for (const std::array<Index, 3>& c : {std::array<Index, 3>{5, 40, 24}, {1, 7, 10}, {130, 72, 3}, {0, 8, 8}}) {
+    const Index images = c[0], in = c[1], out = c[2];
     CAPTURE(images, in, out);
     const Operands o({{images, 1, 1, in}, {out, 1, 1, in}, {}});
     const auto x = on_device(o.x), weight = on_device(o.weight), dy = on_device(o.dy);
