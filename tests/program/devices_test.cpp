@@ -17,9 +17,9 @@ namespace {
 
 const std::string emulated = FUSIFORM_PROGRAM_EMULATED;
 
-/// One short epoch, or a net that is looked into as it was stored.
+/// A short training, or a net that is looked into as it was stored, in every way there is.
 void write_study(const std::string& path, const std::string& train) {
-  std::ofstream(path) << "name = 'device'\n"
+  std::ofstream(path) << "name = 'device'\nanalyses = ['decode', 'lesion', 'attribute', 'similarity']\n"
                          "[[task]]\nname = 'faces'\nimages = 'stimuli:faces'\n"
                          "classes = 3\ntrain_per_class = 8\ntest_per_class = 4\nheld_out_classes = 2\n"
                          "[[task]]\nname = 'objects'\nimages = 'stimuli:objects'\n"
@@ -86,7 +86,7 @@ TEST_CASE("a program without CUDA says so") {
 
 TEST_CASE("a study on a GPU finds what the CPU finds") {
   const ScratchFolder folder;
-  write_study(folder / "train.toml", "epochs = 1\nlearning_rate = 0.02");
+  write_study(folder / "train.toml", "epochs = 3\nlearning_rate = 0.1");
   run_well(folder, {"train", "train.toml", "--out", "cpu", "--quiet"}, FUSIFORM_PROGRAM);
   run_well(folder, {"train", "train.toml", "--out", "gpu", "--quiet", "--device", "cuda"}, emulated);
   const std::string net = "cpu/checkpoints/seed0.safetensors";
@@ -97,7 +97,7 @@ TEST_CASE("a study on a GPU finds what the CPU finds") {
   };
   const nlohmann::json expected = scores(net, {});
   check_close(scores(net, {"--device", "cuda"}), expected, 1e-5);
-  check_close(scores("gpu/checkpoints/seed0.safetensors", {}), expected, 1e-4);  // after six steps
+  check_close(scores("gpu/checkpoints/seed0.safetensors", {}), expected, 1e-3);  // after 18 steps
 
   // From the same weights everything that follows agrees, and the ranking is the same.
   write_study(folder / "look.toml", "epochs = 0\ninit_from = '" + (folder / net) + "'");
@@ -116,7 +116,7 @@ TEST_CASE("a study on a GPU finds what the CPU finds") {
       check_close(b["losses"], a["losses"], 1e-5);
       ++iterations;
     }
-    CHECK(iterations == 2);
+    CHECK(iterations == 3);
   }
   const auto summary = [&](const char* out) {
     return nlohmann::json::parse(read_file(folder / out + "/summary.json"));
