@@ -108,6 +108,7 @@ void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) {
   copy_bytes(Cuda{}, to, from, bytes);
 }
 
+std::size_t free_device_bytes(Cuda) { return std::size_t{1} << 30U; }
 void* allocate_pinned_bytes(Cuda, std::size_t bytes) { return allocate_bytes(Cuda{}, bytes); }
 void deallocate_pinned_bytes(Cuda, void* memory) noexcept { std::free(memory); }
 void start_copy_bytes_to(Cuda, void* to, const void* from, std::size_t bytes) { copy_bytes(Cuda{}, to, from, bytes); }
@@ -162,6 +163,22 @@ void copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) {
   synchronize(Cuda{});
 }
 void synchronize(Cuda) { check_cuda(cudaStreamSynchronize(kernels::current_stream()), "cuda: an operation before"); }
+
+std::size_t free_device_bytes(Cuda) {
+  (void)kernels::usable_device_code();
+  std::size_t free = 0;
+  std::size_t total = 0;
+  check_cuda(cudaMemGetInfo(&free, &total), "cuda: free memory");
+  int device = 0;
+  check_cuda(cudaGetDevice(&device), "device");
+  cudaMemPool_t pool{};
+  check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "memory pool");
+  std::uint64_t reserved = 0;
+  std::uint64_t used = 0;
+  check_cuda(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved), "memory pool");
+  check_cuda(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used), "memory pool");
+  return free + (reserved - used);
+}
 
 void* allocate_pinned_bytes(Cuda, std::size_t bytes) {
   void* memory = nullptr;

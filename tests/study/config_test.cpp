@@ -54,7 +54,7 @@ TEST_CASE("every setting of a wrong type is named with its line, what was expect
   for (const char* key : {"arch", "branch_after"}) keys.push_back({"[net]", key, "a string"});
   keys.push_back({"[net]", "input", "a whole number"});
   keys.push_back({"[net]", "dropout", "a number"});
-  for (const char* key : {"optimizer", "schedule"}) keys.push_back({"[train]", key, "a string"});
+  for (const char* key : {"optimizer", "schedule", "precision"}) keys.push_back({"[train]", key, "a string"});
   for (const char* key : {"epochs", "batch", "step_size", "patience", "resize"})
     keys.push_back({"[train]", key, "a whole number"});
   for (const char* key : {"learning_rate", "momentum", "weight_decay", "factor", "grayscale", "flip"})
@@ -110,6 +110,7 @@ TEST_CASE("every impossible value is named with its line, what was expected and 
       {"[train]", "epochs = -1", "epochs: expected 0 or more, got -1"},
       {"[train]", "batch = 0", "batch: expected 1 or more, got 0"},
       {"[train]", "optimizer = 'lion'", "optimizer: expected sgd or adam, got 'lion'"},
+      {"[train]", "precision = 'fp16'", "precision: expected float, bf16x2 or bf16, got 'fp16'"},
       {"[train]", "learning_rate = 0", "learning_rate: expected more than 0, got 0"},
       {"[train]", "learning_rate = nan", "learning_rate: expected more than 0, got nan"},
       {"[train]", "learning_rate = inf", "learning_rate: expected more than 0, got inf"},

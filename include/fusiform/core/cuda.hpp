@@ -23,6 +23,9 @@ void synchronize(Cuda);
 /// Throws ConfigError with what `describe_devices` says unless there is a GPU that runs the compiled kernels.
 void require_device(Cuda);
 
+/// Bytes of the GPU's memory that are free, with those that its pool keeps for the next allocations. Throws CudaError.
+[[nodiscard]] std::size_t free_device_bytes(Cuda);
+
 /// Pinned memory of the CPU: a GPU copies to and from it while the thread goes on. Throws CudaError.
 [[nodiscard]] void* allocate_pinned_bytes(Cuda, std::size_t bytes);
 void deallocate_pinned_bytes(Cuda, void* memory) noexcept;

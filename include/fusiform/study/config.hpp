@@ -62,6 +62,7 @@ struct TrainConfig {
   bool reset_head = false;           ///< but leave its classifiers at random values
   std::vector<std::string> freeze;   ///< layers that do not learn: names, beginnings of names, or "trunk"
   std::map<std::string, double> learning_rates;  ///< factors of the learning rate, by layer or beginning of names
+  std::string precision = "float";               ///< of the training's passes on a GPU: float, bf16x2, bf16
   std::vector<Index> snapshots;  ///< of the main net: it is looked into as it stands after these epochs, too
 
   bool operator==(const TrainConfig&) const = default;

@@ -35,6 +35,7 @@ inline void check_train(const NetSettings& settings, const NetPlace& place) {
                 text("at least the net's input, ", settings.net.input), train.resize);
   check.probability("grayscale", train.grayscale);
   check.probability("flip", train.flip);
+  check.one_of("precision", train.precision, {"float", "bf16x2", "bf16"});
   check.all_different("freeze", train.freeze);
   for (const auto& [layer, factor] : train.learning_rates)
     check.require(factor > 0 && std::isfinite(factor), "learning_rates", text("a factor above 0 for '", layer, "'"),

@@ -62,6 +62,7 @@ inline void read_section(ConfigTable table, TrainConfig& train) {
   table.read("reset_head", train.reset_head);
   table.read("freeze", train.freeze);
   table.read("learning_rates", train.learning_rates);
+  table.read("precision", train.precision);
   table.read("snapshots", train.snapshots);
   table.refuse_others();
 }

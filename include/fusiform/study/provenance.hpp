@@ -33,6 +33,31 @@ namespace fusiform {
   return json;
 }
 
+/// `[train]`. The precision is there unless it is the usual one: folders are bound to the same settings as ever.
+[[nodiscard]] inline nlohmann::ordered_json train_settings_json(const NetSettings& settings) {
+  const TrainConfig& train = settings.train;
+  nlohmann::ordered_json json{{"epochs", train.epochs},
+                              {"batch", train.batch},
+                              {"optimizer", train.optimizer},
+                              {"learning_rate", train.learning_rate},
+                              {"momentum", train.momentum},
+                              {"weight_decay", train.weight_decay},
+                              {"schedule", train.schedule},
+                              {"step_size", train.step_size},
+                              {"patience", train.patience},
+                              {"factor", train.factor},
+                              {"resize", settings.resize()},
+                              {"grayscale", train.grayscale},
+                              {"flip", train.flip},
+                              {"init_from", train.init_from},
+                              {"reset_head", train.reset_head},
+                              {"freeze", train.freeze},
+                              {"learning_rates", train.learning_rates},
+                              {"snapshots", train.snapshots}};
+  if (train.precision != "float") json["precision"] = train.precision;
+  return json;
+}
+
 /// The sections of one net.
 [[nodiscard]] inline nlohmann::ordered_json net_settings_json(const NetSettings& settings) {
   const auto& [net, train, analyses, decode, lesion, attribute] = settings;
@@ -42,25 +67,7 @@ namespace fusiform {
             {"input", net.input},
             {"branch_after", net.branch_after},
             {"dropout", net.dropout}}},
-          {"train",
-           {{"epochs", train.epochs},
-            {"batch", train.batch},
-            {"optimizer", train.optimizer},
-            {"learning_rate", train.learning_rate},
-            {"momentum", train.momentum},
-            {"weight_decay", train.weight_decay},
-            {"schedule", train.schedule},
-            {"step_size", train.step_size},
-            {"patience", train.patience},
-            {"factor", train.factor},
-            {"resize", settings.resize()},
-            {"grayscale", train.grayscale},
-            {"flip", train.flip},
-            {"init_from", train.init_from},
-            {"reset_head", train.reset_head},
-            {"freeze", train.freeze},
-            {"learning_rates", train.learning_rates},
-            {"snapshots", train.snapshots}}},
+          {"train", train_settings_json(settings)},
           {"analyses", analyses},
           {"decode",
            {{"layers", decode.layers},

@@ -154,6 +154,7 @@ inline void run_net(StudyContext& study, const StudyPacks& packs, const StudyNet
 inline void run_study(StudyContext& study, StudyStage last = StudyStage::report) {
   const StudyTeam team(study);
   check(study.config);
+  detail::require_precisions(study);
   // What cannot work fails here: before the folder belongs to these settings, and before hours of training.
   const StudyImages images = open_tasks(study.config);
   detail::check_nets(study.config, images.tasks.manifest.classes, last);

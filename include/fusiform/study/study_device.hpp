@@ -12,6 +12,7 @@
 #include <fusiform/analysis/direct_lesion.hpp>
 #include <fusiform/analysis/effects.hpp>
 #include <fusiform/analysis/extract_features.hpp>
+#include <fusiform/data/loader.hpp>
 #include <fusiform/train/checkpointing.hpp>
 #include <fusiform/train/schedule.hpp>
 #include <fusiform/train/trainer.hpp>
@@ -89,6 +90,23 @@ class PlacedTraining {
   virtual void update_network() = 0;
 };
 
+/// Batches of a pack's images for one head, made by the device as a Loader makes them; see TrainStream.
+struct ImageStream {
+  std::string name;
+  NodeId head = 0;
+  const ImagePack* pack = nullptr;  ///< not owned
+  std::vector<Index> items;         ///< of the pack
+  LoaderOptions options;
+  std::vector<Index> outputs;
+};
+
+/// In what the passes of a training compute. Weights, what optimisers keep and all that is asked of a net are float.
+enum class TrainPrecision {
+  exact,   ///< float
+  bf16x2,  ///< float, whose convolutions are ConvAlgorithm::bf16x2
+  bf16,    ///< Network<bfloat16, Cuda>
+};
+
 /// Makes optimisers for a device, one for each stream of batches.
 struct OptimizerChoice {
   bool adam = false;  ///< else SGD
@@ -112,12 +130,14 @@ class StudyDevice {
   /// The network must outlive the result, and stay as it is.
   [[nodiscard]] virtual std::unique_ptr<PlacedNet> place(const StudyNetwork& network) const = 0;
 
-  /// A training that begins with `network`, whose weights change by `update_network` at the latest. Streams' batches
-  /// and the network must outlive the result.
+  [[nodiscard]] virtual bool trains_in(TrainPrecision precision) const noexcept = 0;
+
+  /// A training that begins with `network`, whose weights change by `update_network` at the latest. Streams' packs and
+  /// the network must outlive the result. Throws ConfigError for a precision that it does not train in.
   [[nodiscard]] virtual std::unique_ptr<PlacedTraining> train(StudyNetwork& network,
-                                                              const std::vector<TrainStream<float>>& streams,
+                                                              const std::vector<ImageStream>& streams,
                                                               const OptimizerChoice& optimizer,
-                                                              const Rng& rng) const = 0;
+                                                              TrainPrecision precision, const Rng& rng) const = 0;
 };
 
 }  // namespace fusiform

@@ -11,109 +11,72 @@
 #include <fusiform/core/cuda.hpp>
 #include <fusiform/nets/copied_network.hpp>
 #include <fusiform/study/context.hpp>
+#include <fusiform/study/learning_net.hpp>
 #include <fusiform/study/placed_net.hpp>
+#include <fusiform/study/streams_on.hpp>
 #include <fusiform/study/study_device.hpp>
 #include <fusiform/train/adam.hpp>
 #include <fusiform/train/sgd.hpp>
-#include <fusiform/train/uploaded_batches.hpp>
 
 namespace fusiform {
 
 namespace detail {
 
-template <Device D>
-[[nodiscard]] std::vector<std::unique_ptr<Optimizer<float, D>>> make_optimizers(const OptimizerChoice& choice,
-                                                                                std::size_t streams) {
-  std::vector<std::unique_ptr<Optimizer<float, D>>> optimizers;
+template <Scalar T, Device D>
+[[nodiscard]] std::vector<std::unique_ptr<Optimizer<T, D>>> make_optimizers(const OptimizerChoice& choice,
+                                                                            std::size_t streams) {
+  std::vector<std::unique_ptr<Optimizer<T, D>>> optimizers;
   for (std::size_t i = 0; i < streams; ++i)
     if (choice.adam)
-      optimizers.push_back(std::make_unique<Adam<float, D>>(AdamOptions{.weight_decay = choice.weight_decay}));
+      optimizers.push_back(std::make_unique<Adam<T, D>>(AdamOptions{.weight_decay = choice.weight_decay}));
     else
-      optimizers.push_back(std::make_unique<Sgd<float, D>>(
-          SgdOptions{.momentum = choice.momentum, .weight_decay = choice.weight_decay}));
+      optimizers.push_back(
+          std::make_unique<Sgd<T, D>>(SgdOptions{.momentum = choice.momentum, .weight_decay = choice.weight_decay}));
   return optimizers;
 }
 
-/// A net of the CPU on device D: itself, or a copy.
-template <Device D>
-class NetworkOn {
- public:
-  explicit NetworkOn(const StudyNetwork& network) : copy_(copied_network<float, D>(network)) {}
-  [[nodiscard]] Network<float, D>& get() noexcept { return copy_; }
-
- private:
-  Network<float, D> copy_;
-};
-template <>
-class NetworkOn<Cpu> {
- public:
-  explicit NetworkOn(StudyNetwork& network) : network_(network) {}
-  [[nodiscard]] StudyNetwork& get() noexcept { return network_; }
-
- private:
-  StudyNetwork& network_;
-};
-
-/// Streams whose batches go to device D.
-template <Device D>
-class StreamsOn {
- public:
-  explicit StreamsOn(const std::vector<TrainStream<float>>& streams) {
-    for (const TrainStream<float>& stream : streams) {
-      uploaded_.push_back(std::make_unique<UploadedBatches<float>>(*stream.batches));
-      streams_.push_back({stream.name, stream.head, uploaded_.back().get(), stream.outputs});
-    }
-  }
-  [[nodiscard]] const std::vector<TrainStream<float, D>>& get() const noexcept { return streams_; }
-
- private:
-  std::vector<std::unique_ptr<UploadedBatches<float>>> uploaded_;
-  std::vector<TrainStream<float, D>> streams_;
-};
-template <>
-class StreamsOn<Cpu> {
- public:
-  explicit StreamsOn(std::vector<TrainStream<float>> streams) : streams_(std::move(streams)) {}
-  [[nodiscard]] const std::vector<TrainStream<float>>& get() const noexcept { return streams_; }
-
- private:
-  std::vector<TrainStream<float>> streams_;
-};
-
-template <Device D>
+template <Scalar T, Device D>
 class PlacedTrainingOn final : public PlacedTraining {
  public:
-  PlacedTrainingOn(StudyNetwork& network, const std::vector<TrainStream<float>>& streams,
-                   const OptimizerChoice& optimizer, const Rng& rng)
+  PlacedTrainingOn(StudyNetwork& network, const std::vector<ImageStream>& streams, const OptimizerChoice& optimizer,
+                   bool in_bf16x2, const Rng& rng)
       : original_(network),
         network_(network),
         streams_(streams),
-        trainer_(network_.get(), streams_.get(), make_optimizers<D>(optimizer, streams.size()), rng),
-        net_(network_.get()) {}
+        trainer_(network_.learning(), streams_.get(), make_optimizers<T, D>(optimizer, streams.size()), rng),
+        net_(network_.exact()),
+        in_bf16x2_(in_bf16x2) {}
 
   void share(Communicator& team) override { trainer_.share(team); }
   EpochReport run_epoch(Index epoch, double learning_rate, const Trainer<float>::Observer& observer) override {
-    return trainer_.run_epoch(epoch, learning_rate, observer);
+    std::optional<Bf16x2Passes<T, D>> passes;
+    if (in_bf16x2_) passes.emplace(network_.learning());
+    const EpochReport report = trainer_.run_epoch(epoch, learning_rate, observer);
+    network_.update_exact();
+    return report;
   }
 
   void save(const std::string& path, const Schedule& schedule, const TrainingPosition& position) override {
-    save_training(path, network_.get(), trainer_.optimizers(), schedule, position);
+    save_training(path, network_.learning(), trainer_.optimizers(), schedule, position);
   }
   TrainingPosition load(const std::string& path, Schedule& schedule) override {
-    return load_training(path, network_.get(), trainer_.optimizers(), schedule);
+    TrainingPosition position = load_training(path, network_.learning(), trainer_.optimizers(), schedule);
+    network_.update_exact();
+    return position;
   }
 
   [[nodiscard]] const PlacedNet& net() const override { return net_; }
   void update_network() override {
-    if constexpr (!std::same_as<D, Cpu>) copy_weights(network_.get(), original_);
+    if constexpr (!std::same_as<D, Cpu>) copy_weights(network_.exact(), original_);
   }
 
  private:
   StudyNetwork& original_;
-  NetworkOn<D> network_;
-  StreamsOn<D> streams_;
-  Trainer<float, D> trainer_;
+  LearningNet<T, D> network_;
+  StreamsOn<T, D> streams_;
+  Trainer<T, D> trainer_;
   PlacedNetOn<D> net_;
+  bool in_bf16x2_;
 };
 
 }  // namespace detail
@@ -136,10 +99,19 @@ class StudyDeviceOn final : public StudyDevice {
       return std::make_unique<PlacedNetOn<D>>(copied_network<float, D>(network));
   }
 
-  [[nodiscard]] std::unique_ptr<PlacedTraining> train(StudyNetwork& network,
-                                                      const std::vector<TrainStream<float>>& streams,
-                                                      const OptimizerChoice& optimizer, const Rng& rng) const override {
-    return std::make_unique<detail::PlacedTrainingOn<D>>(network, streams, optimizer, rng);
+  [[nodiscard]] bool trains_in(TrainPrecision precision) const noexcept override {
+    return precision == TrainPrecision::exact || !std::same_as<D, Cpu>;
+  }
+
+  [[nodiscard]] std::unique_ptr<PlacedTraining> train(StudyNetwork& network, const std::vector<ImageStream>& streams,
+                                                      const OptimizerChoice& optimizer, TrainPrecision precision,
+                                                      const Rng& rng) const override {
+    if (!trains_in(precision)) throw ConfigError("training: expected precision `exact` on the CPU, got one of a GPU");
+    if constexpr (!std::same_as<D, Cpu>)
+      if (precision == TrainPrecision::bf16)
+        return std::make_unique<detail::PlacedTrainingOn<bfloat16, D>>(network, streams, optimizer, false, rng);
+    return std::make_unique<detail::PlacedTrainingOn<float, D>>(network, streams, optimizer,
+                                                                precision == TrainPrecision::bf16x2, rng);
   }
 };
 

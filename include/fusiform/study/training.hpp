@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include <fusiform/data/loader.hpp>
 #include <fusiform/nets/build_network.hpp>
 #include <fusiform/nets/freeze.hpp>
 #include <fusiform/nets/transfer.hpp>
 #include <fusiform/study/context.hpp>
+#include <fusiform/study/setting_check.hpp>
 #include <fusiform/study/study_device_on.hpp>
 #include <fusiform/study/team.hpp>
 #include <fusiform/study/training_log.hpp>
@@ -48,6 +48,21 @@ namespace detail {
 
 [[nodiscard]] inline OptimizerChoice optimizer_choice(const TrainConfig& train) {
   return {.adam = train.optimizer == "adam", .momentum = train.momentum, .weight_decay = train.weight_decay};
+}
+
+[[nodiscard]] inline TrainPrecision train_precision(const TrainConfig& train) {
+  if (train.precision == "bf16") return TrainPrecision::bf16;
+  return train.precision == "bf16x2" ? TrainPrecision::bf16x2 : TrainPrecision::exact;
+}
+
+/// Throws SettingError unless the study's device can train all nets as they are to be trained.
+inline void require_precisions(const StudyContext& study) {
+  const StudyDevice& device = device_of(study);
+  for (const StudyNet& net : study_nets(study.config))
+    if (const TrainConfig& train = net.settings->train; !device.trains_in(train_precision(train)))
+      throw SettingError({.section = "train", .key = "precision", .variant = net.variant},
+                         text("expected 'float' on device '", device.name(), "', got '", train.precision,
+                              "', which needs --device cuda"));
 }
 
 [[nodiscard]] inline std::unique_ptr<Schedule> make_schedule(const TrainConfig& train) {
@@ -86,32 +101,30 @@ namespace detail {
   return outputs;
 }
 
-/// One stream of batches for each group, and what it needs to live.
-struct TrainingInput {
-  std::vector<std::unique_ptr<Loader<float>>> loaders;
-  std::vector<TrainStream<float>> streams;
-};
-
-[[nodiscard]] inline TrainingInput training_input(const StudyNet& net, const StudyNetwork& network,
-                                                  const ImagePack& pack, const std::vector<NetTask>& tasks) {
-  TrainingInput input;
+/// One stream of batches for each group.
+[[nodiscard]] inline std::vector<ImageStream> training_streams(const StudyNet& net, const StudyNetwork& network,
+                                                               const ImagePack& pack,
+                                                               const std::vector<NetTask>& tasks) {
+  std::vector<ImageStream> streams;
   const NetSettings& settings = *net.settings;
   for (const std::vector<NetTask>& group : training_groups(settings.net, tasks)) {
     NetTask joint = group.front();
     joint.outputs = joint_outputs(group);
     const std::string name = settings.net.branch_after.empty() ? "" : joint.task;
-    input.loaders.push_back(
-        std::make_unique<Loader<float>>(pack, task_images(pack.manifest(), joint, Split::train),
-                                        LoaderOptions{.batch = settings.train.batch,
-                                                      .shuffle = true,
-                                                      .transform = {.crop = settings.net.input,
-                                                                    .random_crop = true,
-                                                                    .flip = settings.train.flip,
-                                                                    .grayscale = settings.train.grayscale},
-                                                      .rng = Rng(net.seed).stream("loader").stream(name)}));
-    input.streams.push_back({name, task_head(network, joint), input.loaders.back().get(), joint.outputs});
+    streams.push_back({.name = name,
+                       .head = task_head(network, joint),
+                       .pack = &pack,
+                       .items = task_images(pack.manifest(), joint, Split::train),
+                       .options = {.batch = settings.train.batch,
+                                   .shuffle = true,
+                                   .transform = {.crop = settings.net.input,
+                                                 .random_crop = true,
+                                                 .flip = settings.train.flip,
+                                                 .grayscale = settings.train.grayscale},
+                                   .rng = Rng(net.seed).stream("loader").stream(name)},
+                       .outputs = joint.outputs});
   }
-  return input;
+  return streams;
 }
 
 /// Other nets of the study that are this one after `epoch` epochs and have not been trained.
@@ -176,9 +189,9 @@ class NetTraining {
       : net_(net),
         tasks_(net_tasks(study, net, pack)),
         network_(initial_network(study, net, tasks_)),
-        input_(training_input(net, network_, pack, tasks_)),
         schedule_(make_schedule(net.settings->train)),
-        training_(device_of(study).train(network_, input_.streams, optimizer_choice(net.settings->train),
+        training_(device_of(study).train(network_, training_streams(net, network_, pack, tasks_),
+                                         optimizer_choice(net.settings->train), train_precision(net.settings->train),
                                          Rng(net.seed).stream("training"))) {
     const std::string path = study.paths.checkpoint(net);
     if (std::filesystem::exists(path)) finished_ = training_->load(path, *schedule_).epoch;
@@ -219,7 +232,6 @@ class NetTraining {
   StudyNet net_;
   std::vector<NetTask> tasks_;
   StudyNetwork network_;
-  TrainingInput input_;
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<PlacedTraining> training_;
   Index finished_ = 0;
