@@ -17,8 +17,8 @@ struct FloatTile {
   static constexpr int warp_lines = ThreadLines * lane_lines, warp_columns = ThreadColumns * lane_columns;
   static constexpr int warps_across = Columns / warp_columns;
   static constexpr int threads = 32 * (Lines / warp_lines) * warps_across;
-  /// Bounds the registers; the compiler needs a few more for all but sm_90 and sm_100.
-#if defined(__CUDA_ARCH__) && (__CUDA_ARCH__ < 900 || __CUDA_ARCH__ >= 1200)
+  /// Bounds the registers; the compiler needs a few more for all but sm_90.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ != 900
   static constexpr int blocks_per_multiprocessor = Blocks - 1;
 #else
   static constexpr int blocks_per_multiprocessor = Blocks;

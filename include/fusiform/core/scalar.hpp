@@ -13,7 +13,7 @@ using Index = std::int64_t;
 /// bf16, the upper half of a float: how GPUs keep activations in training. A storage type without arithmetic; kernels
 /// compute in float. Zero if value-initialised. In a Network<bfloat16, Cuda> activations, logits and their gradients
 /// are rounded to it, as under PyTorch's autocast; losses are computed from the rounded logits in float.
-struct bfloat16 {
+struct bfloat16 {  // NOLINT(readability-identifier-naming): stands beside float and double
   std::uint16_t bits;
 };
 

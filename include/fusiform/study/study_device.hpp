@@ -24,7 +24,7 @@ using StudyNetwork = Network<float, Cpu>;
 
 /// What many lesions of one layer are asked of.
 struct PlacedLesions {
-  LesionSite site;
+  LesionSite site{};
   NodeId head = 0;
   LesionReference<float> reference{};
 };
