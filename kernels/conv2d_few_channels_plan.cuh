@@ -81,7 +81,7 @@ template <class Layout>
   const auto cut = [](int size, int most) { return int(pieces(size, pieces(size, most))); };  // pieces of one size
   for (int columns = std::min(walk.out_width, 256);; columns = std::max(1, columns / 2)) {
     walk.tile_columns = cut(walk.out_width, columns);
-    for (int rows = std::clamp(1024 / walk.tile_columns, 1, walk.out_height); rows >= 1; --rows) {
+    for (int rows = std::min(std::max(1024 / walk.tile_columns, 1), walk.out_height); rows >= 1; --rows) {
       walk.tile_rows = cut(walk.out_height, rows);
       if (layout.shared_bytes() <= bytes && walk.lines() < 1 << 14) return layout;
     }

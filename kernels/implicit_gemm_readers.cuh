@@ -230,7 +230,7 @@ class Reader<WindowTerms<T>, V, Lines, Terms, Threads> {
       const int row = term_.middle * of_.step + line_.high, column = term_.low * of_.step + line_.middle;
       const bool inside = term_.high < of_.image_count && unsigned(row) < unsigned(of_.height) &&
                           unsigned(column) < unsigned(of_.width);
-      const int pixel = (term_.high * of_.height + row) * of_.width + column;
+      const int pixel = inside ? (term_.high * of_.height + row) * of_.width + column : 0;
       visit(i, of_.images + (Index(pixel) * of_.channels + line_.low), inside);
       of_.grid.advance(term_, step_);
     }
