@@ -12,6 +12,7 @@
 #include "tests/cuda/conv2d_cases.hpp"
 #include "tests/cuda/conv2d_device_reference.cuh"
 #include "tests/cuda/device_memory.cuh"
+#include "tests/cuda/each_shape.cuh"
 #include "tests/cuda/few_channels_cases.hpp"
 
 namespace {
@@ -171,35 +172,11 @@ std::vector<Conv2dProblem> all_shapes() {
   return shapes;
 }
 
-int run(const char* only) {
-  int devices = 0;
-  cudaDeviceProp device{};
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0 ||
-      cudaGetDeviceProperties(&device, 0) != cudaSuccess || device.major != 9) {
-    std::printf("skipped: no GPU of compute capability 9.0\n");
-    return 77;
-  }
-  std::vector<Conv2dProblem> shapes = all_shapes();
-  if (only != nullptr) {
-    if (std::size_t(std::atoi(only)) >= shapes.size()) return 2;
-    shapes = {shapes[std::size_t(std::atoi(only))]};
-  }
-  gpu::Arena arena(std::size_t(3) << 30);
-  int failed = 0;
-  for (const Conv2dProblem& p : shapes)
-    if (!Case(p, arena, device.multiProcessorCount).check_all()) ++failed;
-  std::printf("%d of %zu shapes failed\n", failed, shapes.size());
-  return failed == 0 ? 0 : 1;
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a crash then says which case it was
-  try {
-    return run(count > 1 ? arguments[1] : nullptr);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "conv2d_hopper_device: %s\n", error.what());
-    return 1;
-  }
+  return gpu::check_shapes(count, arguments, all_shapes(), std::size_t(3) << 30,
+                           [](const Conv2dProblem& p, gpu::Arena& arena, int multiprocessors) {
+                             return Case(p, arena, multiprocessors).check_all();
+                           });
 }
