@@ -1,10 +1,15 @@
 #!/bin/sh
 # What the compiler made of the kernels: the PTX of the Hopper ones must contain the instructions that they are built on, and no
 # kernel may take more registers than tests/cuda/register_budget.txt allows, or any local memory.
-# usage: compiled_kernels.sh <nvcc> <repository> [--update]     --update writes the budget file
+# usage: compiled_kernels.sh <nvcc> <repository> [--update | source ...]     --update writes the budget file; sources that
+# include those of kernels/ stand for them
 set -eu
 nvcc=$1
 cd "$2"
+shift 2
+update=
+if [ "${1:-}" = --update ]; then update=1; shift; fi
+[ $# -gt 0 ] || set -- kernels/*.cu
 budget=tests/cuda/register_budget.txt
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -16,7 +21,7 @@ compile() {  # source
   "$nvcc" -std=c++20 --expt-relaxed-constexpr -O3 -gencode=arch=compute_90a,code=sm_90a -Xptxas -v -I include -I . \
     -cubin --keep --keep-dir "$folder/$name" "$1" -o "$folder/$name.cubin" 2>"$folder/$name.log"
 }
-for source in kernels/*.cu; do
+for source; do
   compile "$source" || touch "$folder/failed" &
   waiting=$((${waiting:-0} + 1))
   [ $((waiting % 2)) -eq 0 ] && wait
@@ -45,7 +50,7 @@ cat "$folder"/*.log | c++filt | awk '
                             if (name ~ /fusiform::kernels/) print registers, local, name }
 ' | sort -u -k3 >"$folder/now"
 [ -s "$folder/now" ] || { echo "no kernel found in the compiler's report"; exit 1; }
-if [ "${3:-}" = --update ]; then
+if [ -n "$update" ]; then
   cp "$folder/now" "$budget"
   exit $status
 fi

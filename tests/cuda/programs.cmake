@@ -63,6 +63,7 @@ if(FUSIFORM_HAS_CUDA)
   set_tests_properties(arch_conformance PROPERTIES FIXTURES_REQUIRED emulated)
 
   add_test(NAME cuda_compiled_kernels
-           COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/compiled_kernels.sh ${CMAKE_CUDA_COMPILER} ${PROJECT_SOURCE_DIR})
+           COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/compiled_kernels.sh ${CMAKE_CUDA_COMPILER} ${PROJECT_SOURCE_DIR}
+                   ${fusiform_cuda_sources})
   set_tests_properties(cuda_compiled_kernels PROPERTIES LABELS cuda)
 endif()
