@@ -19,9 +19,13 @@ namespace {
   return p.stride <= 8 && p.padding <= 100 && std::max(p.kernel_h, p.kernel_w) <= 100;
 }
 
+[[nodiscard]] bool by_hopper(const Conv2dProblem& p) {
+  return usable_device_code() == DeviceCode::hopper && hopper_takes(p);
+}
+
 template <class Pass>
 void run(const Conv2dProblem& p, const Pass& pass, const std::string& what) {
-  if (usable_device_code() == DeviceCode::hopper && hopper_takes(p))
+  if (by_hopper(p))
     conv2d_bfloat16_hopper(p, pass, what);
   else
     conv2d_bfloat16_mma(p, pass);
@@ -32,6 +36,11 @@ void run(const Conv2dProblem& p, const Pass& pass, const std::string& what) {
   if (options.algorithm == ConvAlgorithm::automatic || options.algorithm == ConvAlgorithm::implicit_gemm) return false;
   throw ConfigError(
       "conv2d: expected the algorithm `automatic`, `implicit_gemm` or `cudnn` for bf16, got one for float alone");
+}
+
+/// Whether the kernels for a problem pool, and pass gradients back through a ReLU, by themselves.
+[[nodiscard]] bool does_both(const Conv2dProblem& p, const Conv2dOptions& options) {
+  return !by_cudnn(options) && !by_hopper(p);
 }
 
 [[nodiscard]] std::string described(const char* pass, const Shape& x, const Shape& weight) {
@@ -67,8 +76,19 @@ template <>
 void conv2d_max_pool2d_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight,
                                View<const float, Cuda> bias, const Conv2dOptions& options, bool after_relu,
                                View<bfloat16, Cuda> y, View<std::int32_t, Cuda> positions) {
-  const Shape between = conv2d_output_shape(x.shape(), weight.shape(), options);
-  Tensor<bfloat16, Cuda> sums(between);
+  const Conv2dProblem p = problem_of(x.shape(), weight.shape(), options);
+  const bool at_once = does_both(p, options);
+  if (y.empty()) return;
+  if (at_once)
+    return conv2d_bfloat16(p,
+                           Bfloat16Forward{.x = x.data(),
+                                           .weight = weight.data(),
+                                           .bias = bias.data(),
+                                           .relu = options.relu,
+                                           .y = y.data(),
+                                           .max_pool = {true, positions.data(), after_relu}},
+                           described(" with max pooling", x.shape(), weight.shape()));
+  Tensor<bfloat16, Cuda> sums(conv2d_output_shape(x.shape(), weight.shape(), options));
   conv2d_forward<bfloat16>(x, weight, bias, options, sums.view(), nullptr);
   max_pool2d_forward<bfloat16>(sums, PoolWindow{2, 2, 0}, after_relu, y, positions);
 }
@@ -78,14 +98,15 @@ void conv2d_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, C
                            const Conv2dOptions& options, View<const bfloat16, Cuda> relu_output,
                            View<bfloat16, Cuda> dx) {
   const Conv2dProblem p = problem_of(dx.shape(), weight.shape(), options);
-  const bool cudnn = by_cudnn(options);
+  const bool cudnn = by_cudnn(options), at_once = does_both(p, options);
   if (dx.empty()) return;
   if (cudnn)
     conv2d_backward_input_cudnn<bfloat16>(p, dy.data(), weight.data(), dx.data());
   else
-    conv2d_bfloat16(p, Bfloat16BackwardInput{dy.data(), weight.data(), dx.data()},
+    conv2d_bfloat16(p,
+                    Bfloat16BackwardInput{dy.data(), weight.data(), dx.data(), at_once ? relu_output.data() : nullptr},
                     described(" input gradient", dx.shape(), weight.shape()));
-  if (relu_output.data() != nullptr) relu_backward<bfloat16>(relu_output, dx, dx);
+  if (relu_output.data() != nullptr && !at_once) relu_backward<bfloat16>(relu_output, dx, dx);
 }
 
 template <>

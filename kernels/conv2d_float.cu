@@ -58,10 +58,19 @@ template <>
 void conv2d_max_pool2d_forward(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
                                const Conv2dOptions& options, bool after_relu, View<float, Cuda> y,
                                View<std::int32_t, Cuda> positions) {
-  const Shape between = conv2d_output_shape(x.shape(), weight.shape(), options);
-  Tensor<float, Cuda> sums(between);
-  conv2d_forward<float>(x, weight, bias, options, sums.view(), nullptr);
-  max_pool2d_forward<float>(sums, PoolWindow{2, 2, 0}, after_relu, y, positions);
+  const Conv2dMaxPool max_pool{.wanted = true, .positions = positions.data(), .after_relu = after_relu};
+  switch (way_of(options.algorithm, problem_of(x.shape(), weight.shape(), options))) {
+    case Way::exact:
+      return conv2d_max_pool2d_forward_by<FloatEngine>(x, weight, bias, options, max_pool, y);
+    case Way::tensor_cores:
+      return conv2d_max_pool2d_forward_bf16x2(x, weight, bias, options, max_pool, y);
+    case Way::hopper:
+    case Way::cudnn: {
+      Tensor<float, Cuda> sums(conv2d_output_shape(x.shape(), weight.shape(), options));
+      conv2d_forward<float>(x, weight, bias, options, sums.view(), nullptr);
+      return max_pool2d_forward<float>(sums, PoolWindow{2, 2, 0}, after_relu, y, positions);
+    }
+  }
 }
 
 template <>
@@ -70,11 +79,9 @@ void conv2d_backward_input(View<const float, Cuda> dy, View<const float, Cuda> w
   const Conv2dProblem p = problem_of(dx.shape(), weight.shape(), options);
   switch (way_of(options.algorithm, p)) {
     case Way::exact:
-      conv2d_backward_input_by<FloatEngine>(dy, weight, options, dx);
-      break;
+      return conv2d_backward_input_by<FloatEngine>(dy, weight, options, relu_output, dx);
     case Way::tensor_cores:
-      conv2d_backward_input_bf16x2(dy, weight, options, dx);
-      break;
+      return conv2d_backward_input_bf16x2(dy, weight, options, relu_output, dx);
     case Way::hopper:
       conv2d_backward_input_bf16x2_hopper(p, dy.data(), weight.data(), dx.data());
       break;

@@ -14,10 +14,18 @@ void conv2d_forward_bf16x2(View<const float, Cuda> x, View<const float, Cuda> we
   conv2d_forward_by<Engine>(x, weight, bias, options, y);
 }
 
-void conv2d_backward_input_bf16x2(View<const float, Cuda> dy, View<const float, Cuda> weight,
-                                  const Conv2dOptions& options, View<float, Cuda> dx) {
+void conv2d_max_pool2d_forward_bf16x2(View<const float, Cuda> x, View<const float, Cuda> weight,
+                                      View<const float, Cuda> bias, const Conv2dOptions& options,
+                                      const Conv2dMaxPool& max_pool, View<float, Cuda> y) {
   require_mma(what, usable_device_code());
-  conv2d_backward_input_by<Engine>(dy, weight, options, dx);
+  conv2d_max_pool2d_forward_by<Engine>(x, weight, bias, options, max_pool, y);
+}
+
+void conv2d_backward_input_bf16x2(View<const float, Cuda> dy, View<const float, Cuda> weight,
+                                  const Conv2dOptions& options, View<const float, Cuda> relu_output,
+                                  View<float, Cuda> dx) {
+  require_mma(what, usable_device_code());
+  conv2d_backward_input_by<Engine>(dy, weight, options, relu_output, dx);
 }
 
 void conv2d_backward_weight_bf16x2(View<const float, Cuda> x, View<const float, Cuda> dy, const Conv2dOptions& options,
