@@ -93,7 +93,7 @@ TEMPLATE_LIST_TEST_CASE("conv2d_max_pool2d is conv2d, then max pooling", "[ops][
     }
 }
 
-TEST_CASE("conv2d_max_pool2d with ReLU, lets NaN through, to the bit", "[ops][conv2d][max_pool2d]") {
+TEST_CASE("conv2d_max_pool2d with ReLU lets NaN through, as both operations do", "[ops][conv2d][max_pool2d]") {
   for (const ConvPoolCase& c : {ConvPoolCase{{2, 6, 7, 8}, {12, 3, 3, 8}, {.padding = 1, .relu = true}},
                                 ConvPoolCase{{1, 5, 6, 3}, {7, 2, 2, 3}, {.relu = true}}}) {
     CAPTURE(c.x);
