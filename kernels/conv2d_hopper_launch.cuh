@@ -49,6 +49,8 @@ struct PixelPass {
   PixelWalk walk;
   ImageSource image;
   ImageTarget target;
+  int places = 1;         ///< PixelProduct::places
+  int between_width = 0;  ///< PixelStore::between_width
 
   [[nodiscard]] PixelProduct product() const {
     return {.lines = std::int64_t(walk.images) * walk.height,
@@ -58,7 +60,8 @@ struct PixelPass {
             .tap_rows = walk.tap_rows,
             .tap_columns = walk.tap_columns,
             .column_step = walk.column_step,
-            .products = walk.planes.products()};
+            .products = walk.planes.products(),
+            .places = places};
   }
   [[nodiscard]] int taps() const { return walk.tap_rows * walk.tap_columns; }
 };
@@ -93,6 +96,17 @@ struct PixelPass {
                      .rows = p.out_height(),
                      .columns = p.out_width(),
                      .step = 1}};
+}
+
+/// The forward pass with maxima of windows as its results.
+[[nodiscard]] inline PixelPass pooled_pass(PixelPass pass) {
+  pass.places = 4;
+  pass.between_width = pass.walk.width;
+  for (int* half : {&pass.walk.height, &pass.walk.width, &pass.image.rows, &pass.image.columns, &pass.target.height,
+                    &pass.target.width, &pass.target.rows, &pass.target.columns})
+    *half /= 2;
+  for (int* twice : {&pass.walk.row_step, &pass.walk.column_step, &pass.image.step}) *twice *= 2;
+  return pass;
 }
 
 /// Gradient of the pixels whose row and column have the given remainders by the stride: a convolution of the output
@@ -161,7 +175,36 @@ struct PixelPass {
           .bias = epilogue.bias,
           .factor = epilogue.factor,
           .relu = epilogue.relu,
-          .floats = t.floats};
+          .floats = t.floats,
+          .relu_output = t.relu_output,
+          .relu_floats = t.relu_floats,
+          .positions = epilogue.max_pool.positions,
+          .after_relu = epilogue.max_pool.after_relu,
+          .between_width = pass.between_width};
+}
+
+/// At most `Count` passes in one launch, cut into tiles of one kind.
+template <class Tile, arch::Order Filters, class Out, int Count>
+void launch_pixels(std::span<const PixelPass> passes, const FilterSource& filters, const Conv2dEpilogue& epilogue,
+                   const HopperRun& run) {
+  PixelWork<Count> work;
+  work.filters = filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64);
+  work.first_tile[0] = 0;
+  for (std::size_t i = 0; i < Count; ++i) {
+    PixelPass pass = passes[std::min(i, passes.size() - 1)];  // beyond the last: of no tiles
+    pass.walk.width = pass.image.columns = pass.target.columns + Tile::taps - 1;
+    pass.walk.pixel_tiles = int(pieces(pass.product().lines * pass.walk.width * pass.places, Tile::rows));
+    pass.walk.column_tiles = int(pieces(pass.target.channels, Tile::columns));
+    const bool whole = Tile::windows == 0 && pass.target.whole();  // windows make grids with columns to drop
+    work.image[i] = image_map(pass.image, box_pixels<Tile, are_maxima<Out>>);
+    work.result[i] = !std::same_as<Out, arch::bf16> ? work.filters  // not used
+                     : whole                        ? whole_map(pass.target)
+                                                    : lines_map(pass.target);
+    work.walk[i] = pass.walk;
+    work.store[i] = pixel_store(pass, epilogue, whole);
+    work.first_tile[i + 1] = work.first_tile[i] + (i < passes.size() ? pass.walk.tiles() : 0);
+  }
+  launch(conv2d_hopper_pixels<Tile, Filters, Out, Count>, persistent_shape<Tile>(work.tiles(), run), work);
 }
 
 /// Runs at most `Count` passes in one launch, with results of type Out.
@@ -173,33 +216,22 @@ void run_pixels(std::span<const PixelPass> passes, const FilterSource& filters, 
   const std::span<const PixelProduct> asked(products.data(), passes.size());
   const auto takes = [&](const PixelProduct& product) { return product.takes(hopper_pixel_tiles[run.tile]); };
   const bool chosen = run.tile >= 0 && std::all_of(asked.begin(), asked.end(), takes);
-  with_tile<hopper_pixel_tiles>(
-      chosen ? run.tile : plan_pixels(asked, run.multiprocessors).tile, [&]<class Tile>(Tile) {
-        PixelWork<Count> work;
-        work.filters = filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64);
-        work.first_tile[0] = 0;
-        for (std::size_t i = 0; i < Count; ++i) {
-          PixelPass pass = passes[std::min(i, passes.size() - 1)];  // beyond the last: of no tiles
-          pass.walk.width = pass.image.columns = pass.target.columns + Tile::taps - 1;
-          pass.walk.pixel_tiles = int(pieces(pass.product().lines * pass.walk.width, Tile::rows));
-          pass.walk.column_tiles = int(pieces(pass.target.channels, Tile::columns));
-          const bool whole = Tile::windows == 0 && pass.target.whole();  // windows make grids with columns to drop
-          work.image[i] = image_map(pass.image, Tile::a_rows);
-          work.result[i] = std::same_as<Out, float> ? work.filters  // not used
-                           : whole                  ? whole_map(pass.target)
-                                                    : lines_map(pass.target);
-          work.walk[i] = pass.walk;
-          work.store[i] = pixel_store(pass, epilogue, whole);
-          work.first_tile[i + 1] = work.first_tile[i] + (i < passes.size() ? pass.walk.tiles() : 0);
-        }
-        launch(conv2d_hopper_pixels<Tile, Filters, Out, Count>, persistent_shape<Tile>(work.tiles(), run), work);
-      });
+  with_tile<hopper_pixel_tiles>(chosen ? run.tile : plan_pixels(asked, run.multiprocessors).tile,
+                                [&]<class Tile>(Tile) {
+                                  if constexpr (Tile::taps == 1 || !are_maxima<Out>)  // as PixelProduct::takes says
+                                    launch_pixels<Tile, Filters, Out, Count>(passes, filters, epilogue, run);
+                                });
 }
 
 /// The forward pass by filters (out, taps, in), or (out, taps, planes of in).
 template <class Out>
 void run_forward(PixelPass pass, const FilterSource& filters, const Conv2dEpilogue& epilogue, const HopperRun& run) {
-  run_pixels<arch::Order::k_major, Out, 1>(std::span<const PixelPass>(&pass, 1), filters, epilogue, run);
+  if (epilogue.max_pool.wanted) pass = pooled_pass(pass);
+  const std::span<const PixelPass> passes(&pass, 1);
+  if (epilogue.max_pool.wanted)
+    run_pixels<arch::Order::k_major, Maxima<Out>, 1>(passes, filters, epilogue, run);
+  else
+    run_pixels<arch::Order::k_major, Out, 1>(passes, filters, epilogue, run);
 }
 
 /// The input gradient; four passes a launch.
