@@ -31,14 +31,15 @@ __device__ void prefetch_relu(const T* relu_output, const PixelStore& store, int
   return (passes(relu_output) ? pair & 0xffffu : 0u) | (passes(relu_output >> 16) ? pair & 0xffff0000u : 0u);
 }
 
-/// A ReLU's output beside a warp's 16 staged rows, of pixels from `pixel` on: every lane has 16 bytes of four rows.
+/// A ReLU's output beside a warp's 16 staged rows: every lane has 16 bytes of four rows.
 template <bool Wanted>
 class ReluRows {
  public:
-  __device__ ReluRows(const PixelStore& store, int pixel) {
+  /// Rows of the pixels from `pixel` on.
+  __device__ void begin(const PixelStore& store, int pixel) {
     if (store.relu_output == nullptr) return;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) offset_[i] = pixel_offset(store, pixel + row(i));
+    for (int i = 0; i < 4; ++i) place_[i] = pixel_place(store, pixel + row(i));
   }
 
   /// 64 channels.
@@ -48,7 +49,9 @@ class ReluRows {
     if (!wanted_ || c >= store.channels) return;
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (offset_[i] >= 0) output_[i] = *reinterpret_cast<const SixteenBytes*>(store.relu_output + offset_[i] + c);
+      if (place_[i] >= 0)
+        output_[i] =
+            *reinterpret_cast<const SixteenBytes*>(store.relu_output + std::int64_t(place_[i]) * store.channels + c);
   }
 
   /// To the rows, when all lanes have staged theirs.
@@ -69,14 +72,14 @@ class ReluRows {
   [[nodiscard]] __device__ static int piece() { return int(threadIdx.x) % 8; }
   [[nodiscard]] __device__ static int row(int i) { return int(threadIdx.x) % 32 / 8 + i * 4; }
 
-  std::int64_t offset_[4] = {};
+  int place_[4] = {};
   SixteenBytes output_[4] = {};  // of what is not stored: anything
   bool wanted_ = false;
 };
 template <>
 class ReluRows<false> {
  public:
-  __device__ ReluRows(const PixelStore&, int) {}
+  __device__ void begin(const PixelStore&, int) {}
   __device__ void load(const PixelStore&, int) {}
   __device__ void apply(std::uint32_t*) const {}
 };

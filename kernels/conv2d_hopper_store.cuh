@@ -63,24 +63,39 @@ __device__ __forceinline__ void stage_block(const float* sums, std::uint32_t* bl
   }
 }
 
+/// stage_block of a block of the sums, then masked. What masks it is read before, except for the first block: only then
+/// the registers of staged sums are free for it.
+template <class Tile, bool Masked>
+__device__ __forceinline__ void stage_masked(const HopperSums<Tile>& sums, int m, int column, std::uint32_t* block,
+                                             ReluRows<Masked>& relu, const PixelStore& store, int pixel, int channel) {
+  const int warp_row = int(threadIdx.x) / 32 % 4 * 16;
+  const bool first = m == 0 && column == 0;
+  const auto read = [&] {
+    if (column == 0) relu.begin(store, pixel + m * 64 + warp_row);
+    relu.load(store, channel + column * 64);
+  };
+  if (!first) read();
+  stage_block(&sums[m][column * 32], block, store, channel + column * 64);
+  if (first) read();
+  relu.apply(block + warp_row * 32);
+}
+
 /// The sums of a consumer for a whole image, whose pixels follow each other: the copy engine takes 64 x 64 at a time.
 /// `turn` counts the blocks of shared memory from launch to end, `Tile::outgoing` of them are used in turn.
 template <class Tile, bool Masked>
 __device__ void store_whole(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, unsigned& turn,
                             const arch::TensorMap& map, const PixelStore& store, int pixel, int channel) {
-  const unsigned consumer = threadIdx.x / 128 - 1, barrier = 1 + consumer, warp_row = threadIdx.x / 32 % 4 * 16;
+  const unsigned consumer = threadIdx.x / 128 - 1, barrier = 1 + consumer;
   const bool sends = threadIdx.x % 128 == 0;
+  ReluRows<Masked> relu;
 #pragma unroll
-  for (int m = 0; m < Tile::row_blocks; ++m) {
-    ReluRows<Masked> relu(store, pixel + m * 64 + int(warp_row));
+  for (int m = 0; m < Tile::row_blocks; ++m)
 #pragma unroll
     for (int column = 0; column < Tile::columns / 64; ++column) {
-      relu.load(store, channel + column * 64);
       std::uint32_t* block = shared.outgoing.block[consumer * Tile::outgoing + turn];
       if (sends) arch::tma_store_wait_read<Tile::outgoing - 1>();  // this block's last copy has left
       arch::named_barrier_sync(barrier, 128);
-      stage_block(&sums[m][column * 32], block, store, channel + column * 64);
-      relu.apply(block + warp_row * 32);
+      stage_masked<Tile>(sums, m, column, block, relu, store, pixel, channel);
       arch::fence_proxy_async_shared();
       arch::named_barrier_sync(barrier, 128);
       if (sends) {
@@ -89,7 +104,6 @@ __device__ void store_whole(const HopperSums<Tile>& sums, HopperShared<Tile>& sh
       }
       turn = turn + 1 == Tile::outgoing ? 0 : turn + 1;
     }
-  }
 }
 
 /// Rows `first` to `first` + 7 of a warp's part of a block, which belong to the pixels of the grid from `pixel` on. The
@@ -119,17 +133,15 @@ template <class Tile, bool Masked>
 __device__ void store_lines(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, unsigned& turn,
                             const arch::TensorMap& map, const PixelStore& store, int pixel, int channel) {
   const unsigned warp_row = threadIdx.x / 32 % 4 * 16;
+  ReluRows<Masked> relu;
 #pragma unroll
-  for (int m = 0; m < Tile::row_blocks; ++m) {
-    ReluRows<Masked> relu(store, pixel + m * 64 + int(warp_row));
+  for (int m = 0; m < Tile::row_blocks; ++m)
 #pragma unroll
     for (int column = 0; column < Tile::columns / 64; ++column) {
-      relu.load(store, channel + column * 64);
       std::uint32_t* block = shared.outgoing.block[(threadIdx.x / 128 - 1) * Tile::outgoing + turn];
       if (threadIdx.x % 32 == 0) arch::tma_store_wait_read<Tile::outgoing - 1>();  // its last rows have left
       __syncwarp();
-      stage_block(&sums[m][column * 32], block, store, channel + column * 64);
-      relu.apply(block + warp_row * 32);
+      stage_masked<Tile>(sums, m, column, block, relu, store, pixel, channel);
       arch::fence_proxy_async_shared();
       __syncwarp();
 #pragma unroll
@@ -139,7 +151,6 @@ __device__ void store_lines(const HopperSums<Tile>& sums, HopperShared<Tile>& sh
       if (threadIdx.x % 32 == 0) arch::tma_store_commit();
       turn = turn + 1 == Tile::outgoing ? 0 : turn + 1;
     }
-  }
 }
 
 /// The sums of a consumer as floats, from registers: four lanes write 32 bytes of a pixel.

@@ -28,13 +28,19 @@ struct PixelStore {
   int between_width;
 };
 
-/// Offset of a pixel of the grid in the stored image, -1 for one that is dropped.
-__device__ inline std::int64_t pixel_offset(const PixelStore& store, int pixel) {
-  if (store.whole) return pixel < store.lines * store.line ? std::int64_t(pixel) * store.channels : -1;
+/// Number of a pixel of the grid in the stored image, -1 for one that is dropped.
+__device__ inline int pixel_place(const PixelStore& store, int pixel) {
+  if (store.whole) return pixel < store.lines * store.line ? pixel : -1;
   const int line = pixel / store.line, column = pixel % store.line;
   if (line >= store.lines || column >= store.columns) return -1;
   const int y = store.first_row + line % store.rows * store.step, x = store.first_column + column * store.step;
-  return ((std::int64_t(line / store.rows) * store.height + y) * store.width + x) * store.channels;
+  return (line / store.rows * store.height + y) * store.width + x;
+}
+
+/// Where its channels begin, or -1.
+__device__ inline std::int64_t pixel_offset(const PixelStore& store, int pixel) {
+  const int place = pixel_place(store, pixel);
+  return place < 0 ? -1 : std::int64_t(place) * store.channels;
 }
 
 }  // namespace fusiform::kernels
