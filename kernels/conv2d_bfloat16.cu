@@ -19,13 +19,9 @@ namespace {
   return p.stride <= 8 && p.padding <= 100 && std::max(p.kernel_h, p.kernel_w) <= 100;
 }
 
-[[nodiscard]] bool by_hopper(const Conv2dProblem& p) {
-  return usable_device_code() == DeviceCode::hopper && hopper_takes(p);
-}
-
 template <class Pass>
 void run(const Conv2dProblem& p, const Pass& pass, const std::string& what) {
-  if (by_hopper(p))
+  if (usable_device_code() == DeviceCode::hopper && hopper_takes(p))
     conv2d_bfloat16_hopper(p, pass, what);
   else
     conv2d_bfloat16_mma(p, pass);
@@ -36,11 +32,6 @@ void run(const Conv2dProblem& p, const Pass& pass, const std::string& what) {
   if (options.algorithm == ConvAlgorithm::automatic || options.algorithm == ConvAlgorithm::implicit_gemm) return false;
   throw ConfigError(
       "conv2d: expected the algorithm `automatic`, `implicit_gemm` or `cudnn` for bf16, got one for float alone");
-}
-
-/// Whether the kernels for a problem pool, and pass gradients back through a ReLU, by themselves.
-[[nodiscard]] bool does_both(const Conv2dProblem& p, const Conv2dOptions& options) {
-  return !by_cudnn(options) && !by_hopper(p);
 }
 
 [[nodiscard]] std::string described(const char* pass, const Shape& x, const Shape& weight) {
@@ -77,9 +68,9 @@ void conv2d_max_pool2d_forward(View<const bfloat16, Cuda> x, View<const bfloat16
                                View<const float, Cuda> bias, const Conv2dOptions& options, bool after_relu,
                                View<bfloat16, Cuda> y, View<std::int32_t, Cuda> positions) {
   const Conv2dProblem p = problem_of(x.shape(), weight.shape(), options);
-  const bool at_once = does_both(p, options);
+  const bool cudnn = by_cudnn(options);
   if (y.empty()) return;
-  if (at_once)
+  if (!cudnn)
     return conv2d_bfloat16(p,
                            Bfloat16Forward{.x = x.data(),
                                            .weight = weight.data(),
@@ -98,15 +89,13 @@ void conv2d_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, C
                            const Conv2dOptions& options, View<const bfloat16, Cuda> relu_output,
                            View<bfloat16, Cuda> dx) {
   const Conv2dProblem p = problem_of(dx.shape(), weight.shape(), options);
-  const bool cudnn = by_cudnn(options), at_once = does_both(p, options);
+  const bool cudnn = by_cudnn(options);
   if (dx.empty()) return;
-  if (cudnn)
-    conv2d_backward_input_cudnn<bfloat16>(p, dy.data(), weight.data(), dx.data());
-  else
-    conv2d_bfloat16(p,
-                    Bfloat16BackwardInput{dy.data(), weight.data(), dx.data(), at_once ? relu_output.data() : nullptr},
-                    described(" input gradient", dx.shape(), weight.shape()));
-  if (relu_output.data() != nullptr && !at_once) relu_backward<bfloat16>(relu_output, dx, dx);
+  if (!cudnn)
+    return conv2d_bfloat16(p, Bfloat16BackwardInput{dy.data(), weight.data(), dx.data(), relu_output.data()},
+                           described(" input gradient", dx.shape(), weight.shape()));
+  conv2d_backward_input_cudnn<bfloat16>(p, dy.data(), weight.data(), dx.data());
+  if (relu_output.data() != nullptr) relu_backward<bfloat16>(relu_output, dx, dx);
 }
 
 template <>

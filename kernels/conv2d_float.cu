@@ -59,12 +59,15 @@ void conv2d_max_pool2d_forward(View<const float, Cuda> x, View<const float, Cuda
                                const Conv2dOptions& options, bool after_relu, View<float, Cuda> y,
                                View<std::int32_t, Cuda> positions) {
   const Conv2dMaxPool max_pool{.wanted = true, .positions = positions.data(), .after_relu = after_relu};
-  switch (way_of(options.algorithm, problem_of(x.shape(), weight.shape(), options))) {
+  const Conv2dProblem p = problem_of(x.shape(), weight.shape(), options);
+  switch (way_of(options.algorithm, p)) {
     case Way::exact:
       return conv2d_max_pool2d_forward_by<FloatEngine>(x, weight, bias, options, max_pool, y);
     case Way::tensor_cores:
       return conv2d_max_pool2d_forward_bf16x2(x, weight, bias, options, max_pool, y);
     case Way::hopper:
+      return conv2d_forward_bf16x2_hopper(p, x.data(), weight.data(),
+                                          {.bias = bias.data(), .relu = options.relu, .max_pool = max_pool}, y.data());
     case Way::cudnn: {
       Tensor<float, Cuda> sums(conv2d_output_shape(x.shape(), weight.shape(), options));
       conv2d_forward<float>(x, weight, bias, options, sums.view(), nullptr);
@@ -83,13 +86,11 @@ void conv2d_backward_input(View<const float, Cuda> dy, View<const float, Cuda> w
     case Way::tensor_cores:
       return conv2d_backward_input_bf16x2(dy, weight, options, relu_output, dx);
     case Way::hopper:
-      conv2d_backward_input_bf16x2_hopper(p, dy.data(), weight.data(), dx.data());
-      break;
+      return conv2d_backward_input_bf16x2_hopper(p, dy.data(), weight.data(), dx.data(), relu_output.data());
     case Way::cudnn:
       conv2d_backward_input_cudnn(p, dy.data(), weight.data(), dx.data());
-      break;
+      if (relu_output.data() != nullptr) relu_backward<float>(relu_output, dx, dx);
   }
-  if (relu_output.data() != nullptr) relu_backward<float>(relu_output, dx, dx);
 }
 
 template <>
