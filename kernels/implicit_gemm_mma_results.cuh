@@ -77,41 +77,45 @@ __device__ inline void transpose_places(std::uint32_t (&words)[4], int lane) {
   }
 }
 
+/// The four pixels of a lane's window in two columns: pieces j to j + 3 of half i of a piece's lines, of which the lane
+/// at place p gets piece j + p. All lanes call it.
+template <class Tile, class T>
+__device__ void take_window(const MmaSums<Tile>& sums, int i, int j, Index first_column, Index columns, int lane,
+                            const GemmEpilogue& epilogue, T (&pixels)[4][2]) {
+  constexpr int pair_words = int(sizeof(Chunk<T, 2>) / 4);
+  std::uint32_t words[pair_words][4], bits[pair_words];
+#pragma unroll
+  for (int piece = 0; piece < 4; ++piece) {
+    const float* pair = &sums[i / 2][j + piece][i % 2 * 2];
+    const auto finished = finished_pair<T>(pair[0], pair[1], first_column + 8 * (j + piece), columns, epilogue);
+    memcpy(bits, &finished, sizeof bits);
+#pragma unroll
+    for (int w = 0; w < pair_words; ++w) words[w][piece] = bits[w];
+  }
+#pragma unroll
+  for (int w = 0; w < pair_words; ++w) transpose_places(words[w], lane);
+#pragma unroll
+  for (int pixel = 0; pixel < 4; ++pixel) {
+#pragma unroll
+    for (int w = 0; w < pair_words; ++w) bits[w] = words[w][pixel];
+    memcpy(pixels[pixel], bits, sizeof bits);
+  }
+}
+
 /// As put_mma_sums, of maxima. A window's four pixels lie in the four lanes that transpose_places speaks of: each lane
-/// gets those of every fourth piece.
+/// writes every fourth piece.
 template <class Tile, class Part>
 __device__ void put_mma_maxima(const MmaSums<Tile>& sums, const Part& part, Index first_line, Index first_column,
                                int lane, bool aligned, const GemmEpilogue& epilogue) {
-  using T = typename Part::Result::Element;
   static_assert(Tile::column_pieces % 4 == 0);
-  constexpr int pair_words = int(sizeof(Chunk<T, 2>) / 4);
 #pragma unroll
   for (int i = 0; i < 2 * Tile::line_pieces; ++i) {
     const Index window = (first_line + 8 * i) / 4;
     const std::int32_t first = part.result.first_position(window);
 #pragma unroll
     for (int j = 0; j < Tile::column_pieces; j += 4) {
-      std::uint32_t words[pair_words][4];
-#pragma unroll
-      for (int piece = 0; piece < 4; ++piece) {
-        const float* pair = &sums[i / 2][j + piece][i % 2 * 2];
-        const auto finished =
-            finished_pair<T>(pair[0], pair[1], first_column + 8 * (j + piece), part.columns, epilogue);
-        std::uint32_t bits[pair_words];
-        memcpy(bits, &finished, sizeof bits);
-#pragma unroll
-        for (int w = 0; w < pair_words; ++w) words[w][piece] = bits[w];
-      }
-      T pixels[4][2];
-#pragma unroll
-      for (int w = 0; w < pair_words; ++w) transpose_places(words[w], lane);
-#pragma unroll
-      for (int pixel = 0; pixel < 4; ++pixel) {
-        std::uint32_t bits[pair_words];
-#pragma unroll
-        for (int w = 0; w < pair_words; ++w) bits[w] = words[w][pixel];
-        memcpy(pixels[pixel], bits, sizeof bits);
-      }
+      typename Part::Result::Element pixels[4][2];
+      take_window<Tile>(sums, i, j, first_column, part.columns, lane, epilogue, pixels);
       if (window * 4 < part.lines)
         put_maxima(pixels, part.result, window, first, first_column + 8 * (j + lane / 4 % 4), aligned);
     }
