@@ -1,5 +1,6 @@
 // Layers that do the work of the max pooling behind them, and of the ReLU before them in the backward pass.
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <functional>
