@@ -125,15 +125,15 @@ template <Scalar T>
   return {found.span().begin(), found.span().end()};
 }
 
-[[nodiscard]] double distance(std::span<const float> a, std::span<const float> b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
-  return std::sqrt(sum);
-}
-
 /// Each parameter went the same way from where the net starts, up to a tenth of the way.
 template <Scalar T>
 void require_similar_ways(const Net& net, std::span<const float> found, std::span<const float> expected) {
+  const auto distance = [](std::span<const float> a, std::span<const float> b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      sum += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
+    return std::sqrt(sum);
+  };
   auto network = build_net<T>(net);
   const std::vector<float> start = parameters_of(network);
   std::size_t first = 0;

@@ -148,8 +148,8 @@ TEST_CASE("convolutions that end with pooling change no bit", "[nets]") {
   Activations<float, Cpu> activations;  // one for all passes: each finds the remains of others
   for (const bool frozen : {false, true}) {
     if (frozen) network.set_frozen(network.find("conv2"));
-    for (PassOptions options : {PassOptions{.mode = Mode::train}, PassOptions{.backward = true}, PassOptions{},
-                                PassOptions{.mode = Mode::train, .keep = {0}}}) {
+    for (const PassOptions& options : {PassOptions{.mode = Mode::train}, PassOptions{.backward = true}, PassOptions{},
+                                       PassOptions{.mode = Mode::train, .keep = {0}}}) {
       const bool back = options.has_backward();
       CAPTURE(frozen, back, options.keep);
       Activations<float, Cpu> own, fresh;

@@ -11,9 +11,7 @@
 #include <fusiform/nets/memory_plan.hpp>
 #include <fusiform/nets/pass_plan.hpp>
 
-namespace fusiform {
-
-namespace detail {
+namespace fusiform::detail {
 
 /// Makes one plan. Time runs over the forward steps, then over the backward steps.
 class PassPlanner {
@@ -223,6 +221,4 @@ class PassPlanner {
   std::vector<std::size_t> input_gradients_;  // one per input of each backward step: its buffer
 };
 
-}  // namespace detail
-
-}  // namespace fusiform
+}  // namespace fusiform::detail
