@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fusiform/core/tensor.hpp>
+#include <fusiform/layers/max_pool2d.hpp>
 #include <fusiform/nets/pass_plan.hpp>
 
 namespace fusiform {
@@ -49,6 +50,20 @@ class Activations {
     borrowed_[node] = view;
   }
 
+  /// A number that changes, but for chance, when any of this memory moves: a recorded pass is worth nothing then.
+  [[nodiscard]] std::uint64_t addresses() const noexcept {
+    std::uint64_t sum = mix(structure_, 0);
+    const auto take = [&](const void* place) { sum = mix(sum, reinterpret_cast<std::uintptr_t>(place)); };
+    take(memory_.data());
+    for (const LayerState<T, D>& state : states_) {
+      take(state.weight.data());
+      take(state.indices.data());
+      take(state.stream.data());
+      for (const auto& value : state.values) take(value.data());
+    }
+    return sum;
+  }
+
   /// Bytes held now, layer states included (see Network::pass_bytes).
   [[nodiscard]] std::size_t bytes() const noexcept {
     std::size_t total = static_cast<std::size_t>(memory_.capacity()) * sizeof(T);
@@ -82,6 +97,16 @@ class Activations {
   }
   [[nodiscard]] View<const T, D> planned_value(NodeId node) const {
     return is_borrowed(node) ? *borrowed_[node] : View<const T, D>(planned(plan().value_offsets[node], node));
+  }
+
+  /// The pooling that a step ends with, and where in the pooling's state its backward pass looks.
+  [[nodiscard]] std::optional<FinalMaxPool<D>> final_max_pool(const PassStep& step) {
+    if (!step.max_pool) return std::nullopt;
+    FinalMaxPool<D> pool{.positions = {}, .after_relu = plan().after_relu[step.result]};
+    if (plan().runs_backward[step.result])
+      pool.positions =
+          MaxPool2d<T, D>::positions_in(states_[step.result], plan().nodes[step.result].shape.batched(batch_));
+    return pool;
   }
 
   /// Forgets what belongs to another network; a filter that a layer has prepared for later passes, for example.

@@ -134,12 +134,26 @@ class Network {
     return activations.value(target);
   }
 
+  /// Whether all layers that `target` needs can be recorded; see Layer::can_be_recorded.
+  [[nodiscard]] bool can_be_recorded(NodeId target) const {
+    const std::vector<bool> needed = needed_for(target);
+    for (NodeId id = 1; id < nodes_.size(); ++id)
+      if (needed[id] && !nodes_[id].layer->can_be_recorded()) return false;
+    return true;
+  }
+
+  /// The random streams of the next replay of a recorded pass: those that PassOptions::rng would give.
+  void set_streams(const Rng& rng, Activations<T, D>& activations) const {
+    activations.attach(structure_, nodes_.size());
+    for (NodeId id = 1; id < nodes_.size(); ++id)
+      nodes_[id].layer->set_stream(rng.stream(std::uint64_t{id}), activations.states_[id]);
+  }
+
   /// Bytes that such a pass of images takes in its Activations: values, gradients, and what layers note down. Not
   /// counted: the parameters, filters that convolutions prepare for further evaluations, and working memory of the
   /// kernels, which all passes and networks share.
   [[nodiscard]] std::size_t pass_bytes(NodeId target, Index batch, const PassOptions& options = {}) const {
-    PassKey key{.target = target, .backward = options.has_backward(), .keep = options.keep, .borrowed = {}};
-    key.borrowed.assign(nodes_.size(), false);
+    PassKey key{target, options.has_backward(), options.keep, std::vector<bool>(nodes_.size(), false)};
     key.borrowed[0] = true;
     const PassPlan plan = detail::plan_pass(nodes_, std::move(key));
     std::size_t bytes = static_cast<std::size_t>(plan.size * batch) * sizeof(T);
@@ -225,19 +239,8 @@ class Network {
                          .relu = step.relu,
                          .backward = plan.runs_backward[step.node],
                          .after_relu = plan.after_relu[step.node],
-                         .max_pool = final_max_pool(step, activations)});
-  }
-
-  /// With the place in the pooling's state where its backward pass looks.
-  [[nodiscard]] std::optional<FinalMaxPool<D>> final_max_pool(const PassStep& step,
-                                                              Activations<T, D>& activations) const {
-    if (!step.max_pool) return std::nullopt;
-    const PassPlan& plan = activations.plan();
-    FinalMaxPool<D> pool{.positions = {}, .after_relu = plan.after_relu[step.result]};
-    if (plan.runs_backward[step.result])
-      pool.positions = MaxPool2d<T, D>::positions_in(activations.states_[step.result],
-                                                     nodes_[step.result].shape.batched(activations.batch_));
-    return pool;
+                         .recorded = options.recorded,
+                         .max_pool = activations.final_max_pool(step)});
   }
 
   void require_pass(NodeId target, const Activations<T, D>& activations) const {
