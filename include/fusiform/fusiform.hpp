@@ -158,6 +158,7 @@
 #include <fusiform/nets/network.hpp>
 #include <fusiform/nets/node.hpp>
 #include <fusiform/nets/pass_plan.hpp>
+#include <fusiform/nets/pass_planner.hpp>
 #include <fusiform/nets/plan.hpp>
 #include <fusiform/nets/pytorch_layout.hpp>
 #include <fusiform/nets/resnet.hpp>

@@ -30,10 +30,17 @@ struct LayerState {
   Storage<Rng, D> stream;  ///< of recorded passes; see Layer::set_stream
 };
 
+/// A max pooling of 2 x 2 windows side by side that a layer does at its end; see ops/max_pool2d.hpp.
+template <Device D>
+struct FinalMaxPool {
+  View<std::int32_t, D> positions;  ///< of the output's shape, to be overwritten; data() == nullptr: not wanted
+  bool after_relu = false;          ///< MaxPool2dOptions::after_relu
+};
+
 template <Scalar T, Device D>
 struct ForwardArguments {
   std::span<const View<const T, D>> inputs;  ///< one per layer that is read, batch first
-  View<T, D> output;                         ///< of shape output_shape(), batched; to be overwritten
+  View<T, D> output;                         ///< of shape output_shape(), or pooled; batched; to be overwritten
   LayerState<T, D>& state;
   Mode mode = Mode::evaluate;
   Rng rng{0};            ///< this layer's own random stream in this pass
@@ -44,6 +51,8 @@ struct ForwardArguments {
   bool after_relu = false;
   /// The pass is being recorded (core/cuda_graph.hpp): read the random stream from the state, `rng` means nothing.
   bool recorded = false;
+  /// End with this, after the ReLU if there is one; only asked of layers that `can_end_with_max_pool`.
+  std::optional<FinalMaxPool<D>> max_pool{};
 };
 
 template <Scalar T, Device D>
@@ -54,6 +63,7 @@ struct BackwardArguments {
   std::span<const View<T, D>> input_gradients;  ///< to be overwritten; a view with data() == nullptr is not wanted
   LayerState<T, D>& state;                      ///< what the forward pass left
   bool parameter_gradients = true;              ///< false: leave Parameter::gradient alone (frozen layer)
+  bool after_relu = false;                      ///< as in the forward pass
 };
 
 /// What a backward pass reads of the forward pass's values. A network gives memory that is not needed to others: the
@@ -98,6 +108,10 @@ class Layer {
   /// Whether `forward` can put out max(., 0) of its values at once. A network then leaves it the work of a ReLU that
   /// is its only reader, and the layer's own values are never stored: so `backward` must not need its output.
   [[nodiscard]] virtual bool can_end_with_relu() const { return false; }
+
+  /// The same for a max pooling of 2 x 2 windows side by side that is the only reader of the layer, or of a ReLU that
+  /// the layer ends with.
+  [[nodiscard]] virtual bool can_end_with_max_pool() const { return false; }
 
   /// Whether `backward` can do the work of a ReLU before this layer, of which it is the only reader; see
   /// ForwardArguments::after_relu. A network then spares a pass over the ReLU's gradient.
