@@ -54,7 +54,7 @@ void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusif
   fusiform::StudyContext study{
       {}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, share_batches, &team};
   if (!fusiform::together_with_first(team, [&] {
-        study.device = &choose_device(device);
+        study.device = &choose_device(device, team);
         study.config = config();
         override_lesions(*this, study.config);
       }))
