@@ -2,7 +2,8 @@
 #pragma nv_diag_suppress 1675
 #include <algorithm>
 
-#include <fusiform/ops/conv2d.hpp>
+#include <fusiform/core/tensor.hpp>
+#include <fusiform/ops/conv2d_max_pool2d.hpp>
 
 #include "bias_gradient.cuh"
 #include "conv2d_bfloat16.cuh"
@@ -63,8 +64,19 @@ void conv2d_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> wei
 }
 
 template <>
+void conv2d_max_pool2d_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight,
+                               View<const float, Cuda> bias, const Conv2dOptions& options, bool after_relu,
+                               View<bfloat16, Cuda> y, View<std::int32_t, Cuda> positions) {
+  const Shape between = conv2d_output_shape(x.shape(), weight.shape(), options);
+  Tensor<bfloat16, Cuda> sums(between);
+  conv2d_forward<bfloat16>(x, weight, bias, options, sums.view(), nullptr);
+  max_pool2d_forward<bfloat16>(sums, PoolWindow{2, 2, 0}, after_relu, y, positions);
+}
+
+template <>
 void conv2d_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, Cuda> weight,
-                           const Conv2dOptions& options, View<bfloat16, Cuda> dx) {
+                           const Conv2dOptions& options, View<const bfloat16, Cuda> relu_output,
+                           View<bfloat16, Cuda> dx) {
   const Conv2dProblem p = problem_of(dx.shape(), weight.shape(), options);
   const bool cudnn = by_cudnn(options);
   if (dx.empty()) return;
@@ -73,6 +85,7 @@ void conv2d_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, C
   else
     conv2d_bfloat16(p, Bfloat16BackwardInput{dy.data(), weight.data(), dx.data()},
                     described(" input gradient", dx.shape(), weight.shape()));
+  if (relu_output.data() != nullptr) relu_backward<bfloat16>(relu_output, dx, dx);
 }
 
 template <>

@@ -78,6 +78,8 @@ KernelTimes::KernelTimes() : launches_(std::make_unique<Launches>()) {
 
 KernelTimes::~KernelTimes() { kernels::launch_observer = nullptr; }
 
+bool KernelTimes::is_measuring() noexcept { return kernels::launch_observer != nullptr; }
+
 std::vector<KernelTime> KernelTimes::sums() const {
   synchronize(Cuda{});
   std::vector<KernelTime> sums;

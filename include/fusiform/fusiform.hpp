@@ -175,6 +175,7 @@
 #include <fusiform/ops/channel_update.hpp>
 #include <fusiform/ops/channel_update_shape.hpp>
 #include <fusiform/ops/conv2d.hpp>
+#include <fusiform/ops/conv2d_max_pool2d.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
 #include <fusiform/ops/convert.hpp>
 #include <fusiform/ops/copy.hpp>

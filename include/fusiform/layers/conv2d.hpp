@@ -62,6 +62,8 @@ class Conv2d final : public Layer<T, D> {
     return conv2d_output_shape(inputs[0].batched(1), weight().shape(), settings()).without_batch();
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return config_.algorithm != ConvAlgorithm::cudnn; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
   [[nodiscard]] std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const override {

@@ -27,6 +27,7 @@ struct LayerState {
   std::vector<Tensor<Master<T>, D>> values;
   Tensor<T, D> weight;  ///< see rounded_weight.hpp
   Tensor<std::int32_t, D> indices;
+  Storage<Rng, D> stream;  ///< of recorded passes; see Layer::set_stream
 };
 
 template <Scalar T, Device D>
@@ -41,6 +42,8 @@ struct ForwardArguments {
   /// The input is a ReLU's output, and the backward pass is to make the gradient of what it was before the ReLU: zero
   /// where the input is not positive. Only asked of layers that `can_pass_back_through_relu`.
   bool after_relu = false;
+  /// The pass is being recorded (core/cuda_graph.hpp): read the random stream from the state, `rng` means nothing.
+  bool recorded = false;
 };
 
 template <Scalar T, Device D>
@@ -107,6 +110,15 @@ class Layer {
   /// How channels enter the output, of a layer that adds up one term for each (see ops/channel_update.hpp); lesions of
   /// single channels then cost one term. Nothing of other layers.
   [[nodiscard]] virtual std::optional<ChannelTerms<T, D>> channel_terms() const { return std::nullopt; }
+
+  /// Whether a pass through this layer that a GPU has recorded (core/cuda_graph.hpp) may be replayed for other images:
+  /// `forward` and `backward` start nothing but operations on the same tensors, wait for nothing, and pass on no number
+  /// that changes from pass to pass. Training then replays its steps.
+  [[nodiscard]] virtual bool can_be_recorded() const { return false; }
+
+  /// Puts this layer's random stream of the next pass where a recorded pass reads it: LayerState::stream. For layers
+  /// that draw random numbers and can be recorded.
+  virtual void set_stream(const Rng& /*rng*/, LayerState<T, D>& /*state*/) const {}
 
   /// Bytes that a pass leaves in the state, for an output of shape `output` (with its batch). For predictions only.
   [[nodiscard]] virtual std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const {

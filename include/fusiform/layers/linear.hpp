@@ -46,6 +46,8 @@ class Linear final : public Layer<T, D> {
     return linear_output_shape(inputs[0].batched(1), weight().shape()).without_batch();
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
   [[nodiscard]] std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const override {

@@ -28,6 +28,8 @@ class MaxPool2d : public Layer<T, D> {
     return max_pool2d_output_shape(only_input("max_pool2d", inputs).batched(1), options_).without_batch();
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
 
   [[nodiscard]] std::size_t state_bytes(const Shape& output, Mode /*mode*/, bool backward) const override {

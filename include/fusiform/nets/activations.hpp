@@ -49,6 +49,20 @@ class Activations {
     borrowed_[node] = view;
   }
 
+  /// A number that changes, but for chance, when any of this memory moves: a recorded pass is worth nothing then.
+  [[nodiscard]] std::uint64_t addresses() const noexcept {
+    std::uint64_t sum = mix(structure_, 0);
+    const auto take = [&](const void* place) { sum = mix(sum, reinterpret_cast<std::uintptr_t>(place)); };
+    take(memory_.data());
+    for (const LayerState<T, D>& state : states_) {
+      take(state.weight.data());
+      take(state.indices.data());
+      take(state.stream.data());
+      for (const auto& value : state.values) take(value.data());
+    }
+    return sum;
+  }
+
   /// Bytes held now, layer states included (see Network::pass_bytes).
   [[nodiscard]] std::size_t bytes() const noexcept {
     std::size_t total = static_cast<std::size_t>(memory_.capacity()) * sizeof(T);

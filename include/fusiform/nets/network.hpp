@@ -135,6 +135,21 @@ class Network {
     return activations.value(target);
   }
 
+  /// Whether all layers that `target` needs can be recorded; see Layer::can_be_recorded.
+  [[nodiscard]] bool can_be_recorded(NodeId target) const {
+    const std::vector<bool> needed = needed_for(target);
+    for (NodeId id = 1; id < nodes_.size(); ++id)
+      if (needed[id] && !nodes_[id].layer->can_be_recorded()) return false;
+    return true;
+  }
+
+  /// The random streams of the next replay of a recorded pass: those that PassOptions::rng would give.
+  void set_streams(const Rng& rng, Activations<T, D>& activations) const {
+    activations.attach(structure_, nodes_.size());
+    for (NodeId id = 1; id < nodes_.size(); ++id)
+      nodes_[id].layer->set_stream(rng.stream(std::uint64_t{id}), activations.states_[id]);
+  }
+
   /// Bytes that such a pass of images takes in its Activations: values, gradients, and what layers note down. Not
   /// counted: the parameters, filters that convolutions prepare for further evaluations, and working memory of the
   /// kernels, which all passes and networks share.
@@ -241,7 +256,8 @@ class Network {
                          .rng = options.rng.stream(std::uint64_t{step.node}),
                          .relu = step.result != step.node,
                          .backward = activations.plan().runs_backward[step.node],
-                         .after_relu = activations.plan().after_relu[step.node]});
+                         .after_relu = activations.plan().after_relu[step.node],
+                         .recorded = options.recorded});
   }
 
   void require_pass(NodeId target, const Activations<T, D>& activations) const {

@@ -28,6 +28,7 @@ struct PassOptions {
   /// Nodes beside the target to compute and to leave readable: their values, and after a backward pass their
   /// gradients. The memory of all others is used again as soon as possible. Node 0: the images' gradient.
   std::vector<NodeId> keep{};
+  bool recorded = false;  ///< being recorded for replays; random streams are those of Network::set_streams
 
   [[nodiscard]] bool has_backward() const noexcept { return backward || mode == Mode::train; }
 };
