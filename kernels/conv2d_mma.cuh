@@ -23,9 +23,11 @@ void conv2d_backward_input_bf16x2(View<const float, Cuda> dy, View<const float, 
 void conv2d_backward_weight_bf16x2(View<const float, Cuda> x, View<const float, Cuda> dy, const Conv2dOptions& options,
                                    View<float, Cuda> dw);
 
-/// The same of a linear layer's forward pass; x (N, in), weight (out, in), y (N, out).
+/// The same of a linear layer; x (N, in), weight (out, in), y (N, out).
 void linear_forward_bf16x2(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
                            bool relu, View<float, Cuda> y);
+void linear_backward_input_bf16x2(View<const float, Cuda> dy, View<const float, Cuda> weight, View<float, Cuda> dx);
+void linear_backward_weight_bf16x2(View<const float, Cuda> x, View<const float, Cuda> dy, View<float, Cuda> dw);
 
 /// bf16 tensors, sums in float.
 void conv2d_forward_mma(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight, View<const float, Cuda> bias,

@@ -30,7 +30,10 @@ class Moment {
 
 class Moment {
  public:
-  Moment() { check_cuda(cudaEventCreate(&event_), "kernel times: event"); }
+  Moment() {
+    enter_process_device();
+    check_cuda(cudaEventCreate(&event_), "kernel times: event");
+  }
   Moment(Moment&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
   Moment& operator=(Moment&&) = delete;
   Moment(const Moment&) = delete;
