@@ -3,6 +3,8 @@
 file(GLOB conformance_sources CONFIGURE_DEPENDS conformance/*_test.cpp)
 set(cpu_conformance_sources ${conformance_sources})
 list(FILTER cpu_conformance_sources EXCLUDE REGEX "(bfloat16|cuda)_[^/]*$")  # there is none on the CPU
+batch_in_namespaces(cpu_conformance_sources conformance 6 ${cpu_conformance_sources})
+batch_in_namespaces(cuda_conformance_sources conformance_cuda 6 ${conformance_sources})
 
 add_executable(test_conformance ${cpu_conformance_sources} conformance/cpu_ways.cpp)
 target_compile_definitions(test_conformance PRIVATE FUSIFORM_TEST_DEVICE=Cpu)
@@ -10,7 +12,7 @@ target_link_libraries(test_conformance PRIVATE test_support)
 add_test(NAME conformance COMMAND test_conformance)
 add_dependencies(test_programs test_conformance)
 
-add_library(conformance_cuda OBJECT ${conformance_sources})
+add_library(conformance_cuda OBJECT ${cuda_conformance_sources})
 target_compile_definitions(conformance_cuda PRIVATE FUSIFORM_TEST_DEVICE=Cuda)
 target_link_libraries(conformance_cuda PRIVATE test_support)
 

@@ -3,8 +3,8 @@
 
 #include <cstdlib>
 
-#include "arch_case_file.hpp"
-#include "arch_cases.cuh"
+#include "tests/cuda/arch_case_file.hpp"
+#include "tests/cuda/arch_cases.cuh"
 #include "tests/cuda_emulation/settings.hpp"
 #include "tests/support/catch.hpp"
 

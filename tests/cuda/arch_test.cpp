@@ -3,8 +3,8 @@
 #include <cmath>
 #include <vector>
 
-#include "arch_cases_tma.cuh"
-#include "arch_cases_warp.cuh"
+#include "tests/cuda/arch_cases_tma.cuh"
+#include "tests/cuda/arch_cases_warp.cuh"
 #include "tests/cuda_emulation/settings.hpp"
 #include "tests/support/catch.hpp"
 

@@ -15,12 +15,7 @@ endforeach()
 
 # The compiled target fusiform::cuda as it is under the emulator: what tests of Tensor<float, Cuda> link without a GPU.
 file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.cu)
-foreach(source ${kernel_sources})
-  get_filename_component(name ${source} NAME_WE)
-  set(emulated ${CMAKE_CURRENT_BINARY_DIR}/emulated/${name}.cpp)
-  file(CONFIGURE OUTPUT ${emulated} CONTENT "#include \"kernels/${name}.cu\"\n")
-  list(APPEND emulated_sources ${emulated})
-endforeach()
+batch_kernels(emulated_sources ${CMAKE_CURRENT_BINARY_DIR}/emulated cpp ${kernel_sources})
 add_library(fusiform_cuda_emulated STATIC ${emulated_sources})
 target_include_directories(fusiform_cuda_emulated PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(fusiform_cuda_emulated PUBLIC fusiform_own_options)
