@@ -201,6 +201,7 @@
 #include <fusiform/train/optimizer.hpp>
 #include <fusiform/train/optimizer_state.hpp>
 #include <fusiform/train/outcomes.hpp>
+#include <fusiform/train/recorded_passes.hpp>
 #include <fusiform/train/schedule.hpp>
 #include <fusiform/train/sgd.hpp>
 #include <fusiform/train/step_exchange.hpp>
