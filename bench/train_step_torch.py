@@ -16,40 +16,26 @@ import time
 import torch
 from torch import nn
 
+from support.vgg_torch import VGG16, build
+
 # name: (convolutions and pools, hidden linear layers, dropout, batch, image size, classes)
 NETS = {
-    "vgg16": ([64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"],
-              [4096, 4096], True, 8, 224, 1000),
+    "vgg16": (VGG16, [4096, 4096], True, 8, 224, 1000),
     "small": ([32, 32, "M", 64, 64, "M", 128, 128, "M"], [256], False, 64, 32, 10),
 }
 
 
-def build(name):
+def build_net(name):
     """The net, a batch of random images, and labels."""
     features, hidden, dropout, batch, size, classes = NETS[name]
-    layers, channels, width = [], 3, size
-    for token in features:
-        if token == "M":
-            layers.append(nn.MaxPool2d(2))
-            width //= 2
-        else:
-            layers += [nn.Conv2d(channels, token, 3, padding=1), nn.ReLU(inplace=True)]
-            channels = token
-    layers.append(nn.Flatten())
-    inputs = channels * width * width
-    for outputs in hidden:
-        layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
-        if dropout:
-            layers.append(nn.Dropout())
-        inputs = outputs
-    layers.append(nn.Linear(inputs, classes))
-    return nn.Sequential(*layers), torch.randn(batch, 3, size, size), torch.arange(batch) * 7 % classes
+    net = build(features, hidden, dropout, size, classes)
+    return net, torch.randn(batch, 3, size, size), torch.arange(batch) * 7 % classes
 
 
 def make_step(name):
     """The work of a row as a function, and the number of images in it."""
     work, net_name = name.split("/")
-    net, images, labels = build(net_name)
+    net, images, labels = build_net(net_name)
     if work == "forward":
         net.eval()
 

@@ -2,7 +2,8 @@
 #pragma nv_diag_suppress 1675
 #include <algorithm>
 
-#include <fusiform/ops/conv2d.hpp>
+#include <fusiform/core/tensor.hpp>
+#include <fusiform/ops/conv2d_max_pool2d.hpp>
 
 #include "bias_gradient.cuh"
 #include "conv2d_bfloat16.cuh"
@@ -63,16 +64,38 @@ void conv2d_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> wei
 }
 
 template <>
+void conv2d_max_pool2d_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight,
+                               View<const float, Cuda> bias, const Conv2dOptions& options, bool after_relu,
+                               View<bfloat16, Cuda> y, View<std::int32_t, Cuda> positions) {
+  const Conv2dProblem p = problem_of(x.shape(), weight.shape(), options);
+  const bool cudnn = by_cudnn(options);
+  if (y.empty()) return;
+  if (!cudnn)
+    return conv2d_bfloat16(p,
+                           Bfloat16Forward{.x = x.data(),
+                                           .weight = weight.data(),
+                                           .bias = bias.data(),
+                                           .relu = options.relu,
+                                           .y = y.data(),
+                                           .max_pool = {true, positions.data(), after_relu}},
+                           described(" with max pooling", x.shape(), weight.shape()));
+  Tensor<bfloat16, Cuda> sums(conv2d_output_shape(x.shape(), weight.shape(), options));
+  conv2d_forward<bfloat16>(x, weight, bias, options, sums.view(), nullptr);
+  max_pool2d_forward<bfloat16>(sums, PoolWindow{2, 2, 0}, after_relu, y, positions);
+}
+
+template <>
 void conv2d_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, Cuda> weight,
-                           const Conv2dOptions& options, View<bfloat16, Cuda> dx) {
+                           const Conv2dOptions& options, View<const bfloat16, Cuda> relu_output,
+                           View<bfloat16, Cuda> dx) {
   const Conv2dProblem p = problem_of(dx.shape(), weight.shape(), options);
   const bool cudnn = by_cudnn(options);
   if (dx.empty()) return;
-  if (cudnn)
-    conv2d_backward_input_cudnn<bfloat16>(p, dy.data(), weight.data(), dx.data());
-  else
-    conv2d_bfloat16(p, Bfloat16BackwardInput{dy.data(), weight.data(), dx.data()},
-                    described(" input gradient", dx.shape(), weight.shape()));
+  if (!cudnn)
+    return conv2d_bfloat16(p, Bfloat16BackwardInput{dy.data(), weight.data(), dx.data(), relu_output.data()},
+                           described(" input gradient", dx.shape(), weight.shape()));
+  conv2d_backward_input_cudnn<bfloat16>(p, dy.data(), weight.data(), dx.data());
+  if (relu_output.data() != nullptr) relu_backward<bfloat16>(relu_output, dx, dx);
 }
 
 template <>

@@ -18,12 +18,14 @@ struct Bfloat16Forward {
   const float* bias;  ///< nullptr: none
   bool relu;
   bfloat16* y;
+  Conv2dMaxPool max_pool = {};
 };
 
 struct Bfloat16BackwardInput {
   const bfloat16* dy;
   const bfloat16* weight;
   bfloat16* dx;
+  const bfloat16* relu_output = nullptr;  ///< dx is 0 where it is not positive
 };
 
 struct Bfloat16BackwardParameters {

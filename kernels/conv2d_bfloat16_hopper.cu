@@ -1,11 +1,14 @@
 /// bf16 convolutions on Hopper. Its kernels take channels in multiples of 8 at aligned addresses; other tensors are
 /// copied into scratch memory, with channels of zeros beside their own. First layers have kernels for few channels.
 
+// The kernels for CPUs that come along have pragmas of g++ that nvcc does not know.
+#pragma nv_diag_suppress 1675
 #include <fusiform/core/storage.hpp>
 
 #include "conv2d_bfloat16.cuh"
 #include "conv2d_few_channels.cuh"
 #include "conv2d_hopper.cuh"
+#include "conv2d_then_pool.cuh"
 #include "resize_channels.cuh"
 
 namespace fusiform::kernels {
@@ -96,23 +99,38 @@ class Result {
   return p.in_channels <= 4 && is_aligned(wide) && few_channels_apply(p, run);
 }
 
+/// Whether one kernel makes the maxima that are wanted, and is expected to take no longer than two.
+[[nodiscard]] bool pools_in_kernel(const Conv2dProblem& p, const Bfloat16Forward& pass) {
+  return !has_few_channels(p, pass.y, few_channels_run({})) && y_place(p).suits(pass.y) &&
+         is_aligned(pass.max_pool.positions) && pools_at_once(widened(p), multiprocessor_count(), sizeof(bfloat16));
+}
+
+void convolve_then_pool(const Conv2dProblem& p, const Bfloat16Forward& pass, const std::string& what) {
+  const Storage<bfloat16, Cuda> between(p.out_pixels() * p.out_channels);
+  conv2d_bfloat16_hopper(p, Bfloat16Forward{pass.x, pass.weight, pass.bias, pass.relu, between.data()}, what);
+  pool_between(p, between.data(), pass.max_pool, pass.y);
+}
+
 }  // namespace
 
 void conv2d_bfloat16_hopper(const Conv2dProblem& p, const Bfloat16Forward& pass, const std::string& what) {
+  if (pass.max_pool.wanted && !pools_in_kernel(p, pass)) return convolve_then_pool(p, pass, what);
   if (const FewChannelsRun run = few_channels_run(what); has_few_channels(p, pass.y, run))
     return conv2d_forward_few_channels(p, pass.x, pass.weight, {.bias = pass.bias, .relu = pass.relu}, pass.y, run);
   const Operand<bfloat16> x(pass.x, x_place(p), what), weight(pass.weight, weight_place(p), what);
   const Operand<float> bias(pass.bias, bias_place(p), what);
   const Result<bfloat16> y(pass.y, y_place(p));
-  conv2d_forward_hopper(widened(p), x.data(), weight.data(), {.bias = bias.data(), .relu = pass.relu}, y.data(),
+  conv2d_forward_hopper(widened(p), x.data(), weight.data(),
+                        {.bias = bias.data(), .relu = pass.relu, .max_pool = pass.max_pool}, y.data(),
                         hopper_run(what));
   y.finish(what);
 }
 
 void conv2d_bfloat16_hopper(const Conv2dProblem& p, const Bfloat16BackwardInput& pass, const std::string& what) {
   const Operand<bfloat16> dy(pass.dy, y_place(p), what), weight(pass.weight, weight_place(p), what);
+  const Operand<bfloat16> relu_output(pass.relu_output, x_place(p), what);
   const Result<bfloat16> dx(pass.dx, x_place(p));
-  conv2d_backward_input_hopper(widened(p), dy.data(), weight.data(), dx.data(), hopper_run(what));
+  conv2d_backward_input_hopper(widened(p), dy.data(), weight.data(), dx.data(), hopper_run(what), relu_output.data());
   dx.finish(what);
 }
 

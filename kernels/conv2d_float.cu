@@ -1,6 +1,7 @@
 // The kernels for CPUs that come along have pragmas of g++ that nvcc does not know.
 #pragma nv_diag_suppress 1675
-#include <fusiform/ops/conv2d.hpp>
+#include <fusiform/core/tensor.hpp>
+#include <fusiform/ops/conv2d_max_pool2d.hpp>
 
 #include "bias_gradient.cuh"
 #include "conv2d_float.cuh"
@@ -54,18 +55,41 @@ void conv2d_forward(View<const float, Cuda> x, View<const float, Cuda> weight, V
 }
 
 template <>
+void conv2d_max_pool2d_forward(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
+                               const Conv2dOptions& options, bool after_relu, View<float, Cuda> y,
+                               View<std::int32_t, Cuda> positions) {
+  const Conv2dMaxPool max_pool{.wanted = true, .positions = positions.data(), .after_relu = after_relu};
+  const Conv2dProblem p = problem_of(x.shape(), weight.shape(), options);
+  switch (way_of(options.algorithm, p)) {
+    case Way::exact:
+      return conv2d_max_pool2d_forward_by<FloatEngine>(x, weight, bias, options, max_pool, y);
+    case Way::tensor_cores:
+      return conv2d_max_pool2d_forward_bf16x2(x, weight, bias, options, max_pool, y);
+    case Way::hopper:
+      return conv2d_forward_bf16x2_hopper(p, x.data(), weight.data(),
+                                          {.bias = bias.data(), .relu = options.relu, .max_pool = max_pool}, y.data());
+    case Way::cudnn: {
+      Tensor<float, Cuda> sums(conv2d_output_shape(x.shape(), weight.shape(), options));
+      conv2d_forward<float>(x, weight, bias, options, sums.view(), nullptr);
+      return max_pool2d_forward<float>(sums, PoolWindow{2, 2, 0}, after_relu, y, positions);
+    }
+  }
+}
+
+template <>
 void conv2d_backward_input(View<const float, Cuda> dy, View<const float, Cuda> weight, const Conv2dOptions& options,
-                           View<float, Cuda> dx) {
+                           View<const float, Cuda> relu_output, View<float, Cuda> dx) {
   const Conv2dProblem p = problem_of(dx.shape(), weight.shape(), options);
   switch (way_of(options.algorithm, p)) {
     case Way::exact:
-      return conv2d_backward_input_by<FloatEngine>(dy, weight, options, dx);
+      return conv2d_backward_input_by<FloatEngine>(dy, weight, options, relu_output, dx);
     case Way::tensor_cores:
-      return conv2d_backward_input_bf16x2(dy, weight, options, dx);
+      return conv2d_backward_input_bf16x2(dy, weight, options, relu_output, dx);
     case Way::hopper:
-      return conv2d_backward_input_bf16x2_hopper(p, dy.data(), weight.data(), dx.data());
+      return conv2d_backward_input_bf16x2_hopper(p, dy.data(), weight.data(), dx.data(), relu_output.data());
     case Way::cudnn:
-      return conv2d_backward_input_cudnn(p, dy.data(), weight.data(), dx.data());
+      conv2d_backward_input_cudnn(p, dy.data(), weight.data(), dx.data());
+      if (relu_output.data() != nullptr) relu_backward<float>(relu_output, dx, dx);
   }
 }
 

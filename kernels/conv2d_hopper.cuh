@@ -7,21 +7,28 @@
 
 namespace fusiform::kernels {
 
-/// y = epilogue(x * weight). Throws ConfigError for channels, pointers or sizes the copy engine cannot take.
+/// y = epilogue(x * weight), its maxima too by one kernel. Throws ConfigError for channels, pointers or sizes the copy
+/// engine cannot take.
 inline void conv2d_forward_hopper(const Conv2dProblem& p, const arch::bf16* x, const arch::bf16* weight,
                                   const Conv2dEpilogue& epilogue, arch::bf16* y, const HopperRun& run = {}) {
   check_hopper_problem("conv2d_forward_hopper", p, {x, weight, epilogue.bias, epilogue.factor, y});
+  if (epilogue.max_pool.wanted) check_hopper_pooling("conv2d_forward_hopper", p, epilogue.max_pool, y, 8);
   detail::PixelPass pass = detail::forward_pass(p, forward_source(p, x), {});
   pass.target.data = y;
   detail::run_forward<arch::bf16>(pass, {weight, p.out_channels, p.taps(), p.in_channels}, epilogue, run);
 }
 
-/// dx = gradient of the loss by x, from dy, that by y. A stride of 2 takes one launch, larger ones several.
+/// dx = gradient of the loss by x, from dy, that by y; 0 where `relu_output`, of dx's shape, is not positive (nullptr:
+/// there is no ReLU). A stride of 2 takes one launch, larger ones several.
 inline void conv2d_backward_input_hopper(const Conv2dProblem& p, const arch::bf16* dy, const arch::bf16* weight,
-                                         arch::bf16* dx, const HopperRun& run = {}) {
-  check_hopper_problem("conv2d_backward_input_hopper", p, {dy, weight, dx});
+                                         arch::bf16* dx, const HopperRun& run = {},
+                                         const arch::bf16* relu_output = nullptr) {
+  check_hopper_problem("conv2d_backward_input_hopper", p, {dy, weight, dx, relu_output});
   std::vector<detail::PixelPass> passes = detail::backward_input_passes(p, gradient_source(p, dy), {});
-  for (detail::PixelPass& pass : passes) pass.target.data = dx;
+  for (detail::PixelPass& pass : passes) {
+    pass.target.data = dx;
+    pass.target.relu_output = relu_output;
+  }
   detail::run_backward_input<arch::bf16>(passes, {weight, p.out_channels, p.taps(), p.in_channels}, run);
 }
 

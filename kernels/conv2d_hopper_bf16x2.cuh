@@ -41,26 +41,33 @@ inline void check_bf16x2_problem(const char* where, const Conv2dProblem& p, std:
 
 }  // namespace detail
 
-/// y = epilogue(x * weight) in float, from the planes (split_planes) of x and of the filters, whose rows are taps.
+/// y = epilogue(x * weight) in float, its maxima too by one kernel (output channels then in multiples of 4), from the
+/// planes (split_planes) of x and of the filters, whose rows are taps.
 inline void conv2d_forward_bf16x2_hopper(const Conv2dProblem& p, const arch::bf16* x_planes,
                                          const arch::bf16* weight_planes, const Conv2dEpilogue& epilogue, float* y,
                                          const HopperRun& run = {}) {
   detail::check_bf16x2_problem("conv2d_forward_bf16x2_hopper", p, {x_planes, weight_planes},
                                {epilogue.bias, epilogue.factor, y});
+  if (epilogue.max_pool.wanted) check_hopper_pooling("conv2d_forward_bf16x2_hopper", p, epilogue.max_pool, y, 4);
   const int low = padded_channels(p.in_channels);
   detail::PixelPass pass = detail::forward_pass(p, detail::with_planes(forward_source(p, x_planes)), {low, low});
   pass.target.floats = y;
   detail::run_forward<float>(pass, detail::filter_planes(p, weight_planes), epilogue, run);
 }
 
-/// dx = gradient of the loss by x, in float, from the planes of dy, that by y, and of the filters.
+/// dx = gradient of the loss by x, in float, from the planes of dy, that by y, and of the filters; 0 where
+/// `relu_output` is not positive, unless nullptr.
 inline void conv2d_backward_input_bf16x2_hopper(const Conv2dProblem& p, const arch::bf16* dy_planes,
-                                                const arch::bf16* weight_planes, float* dx, const HopperRun& run = {}) {
-  detail::check_bf16x2_problem("conv2d_backward_input_bf16x2_hopper", p, {dy_planes, weight_planes}, {dx});
+                                                const arch::bf16* weight_planes, float* dx, const HopperRun& run = {},
+                                                const float* relu_output = nullptr) {
+  detail::check_bf16x2_problem("conv2d_backward_input_bf16x2_hopper", p, {dy_planes, weight_planes}, {dx, relu_output});
   std::vector<detail::PixelPass> passes =
       detail::backward_input_passes(p, detail::with_planes(gradient_source(p, dy_planes)),
                                     {padded_channels(p.out_channels), padded_channels(p.in_channels)});
-  for (detail::PixelPass& pass : passes) pass.target.floats = dx;
+  for (detail::PixelPass& pass : passes) {
+    pass.target.floats = dx;
+    pass.target.relu_floats = relu_output;
+  }
   detail::run_backward_input<float>(passes, detail::filter_planes(p, weight_planes), run);
 }
 

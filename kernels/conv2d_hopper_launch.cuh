@@ -5,10 +5,9 @@
 #include <array>
 #include <concepts>
 #include <span>
-#include <vector>
 
 #include "conv2d_hopper_filters.cuh"
-#include "conv2d_hopper_maps.cuh"
+#include "conv2d_hopper_passes.cuh"
 #include "conv2d_hopper_pixels.cuh"
 #include "conv2d_hopper_plan.hpp"
 #include "launch.cuh"
@@ -44,106 +43,6 @@ LaunchShape persistent_shape(std::int64_t items, const HopperRun& run) {
           .what = run.what};
 }
 
-/// A pass over the pixels of one grid.
-struct PixelPass {
-  PixelWalk walk;
-  ImageSource image;
-  ImageTarget target;
-
-  [[nodiscard]] PixelProduct product() const {
-    return {.lines = std::int64_t(walk.images) * walk.height,
-            .width = walk.width,
-            .channels = target.channels,
-            .terms = walk.terms,
-            .tap_rows = walk.tap_rows,
-            .tap_columns = walk.tap_columns,
-            .column_step = walk.column_step,
-            .products = walk.planes.products()};
-  }
-  [[nodiscard]] int taps() const { return walk.tap_rows * walk.tap_columns; }
-};
-
-/// The forward pass, of `image` (whose channels may be two planes).
-[[nodiscard]] inline PixelPass forward_pass(const Conv2dProblem& p, const ImageSource& image,
-                                            const HopperPlanes& planes) {
-  return {.walk = {.images = p.images,
-                   .height = p.out_height(),
-                   .width = p.out_width(),
-                   .first_row = -p.padding,
-                   .first_column = -p.padding,
-                   .row_step = p.stride,
-                   .column_step = p.stride,
-                   .tap_rows = p.kernel_h,
-                   .tap_columns = p.kernel_w,
-                   .first_tap = 0,
-                   .tap_row_step = p.kernel_w,
-                   .tap_column_step = 1,
-                   .terms = p.in_channels,
-                   .pixel_tiles = 0,
-                   .column_tiles = 0,
-                   .planes = planes},
-          .image = image,
-          .target = {.data = nullptr,
-                     .images = p.images,
-                     .height = p.out_height(),
-                     .width = p.out_width(),
-                     .channels = p.out_channels,
-                     .first_row = 0,
-                     .first_column = 0,
-                     .rows = p.out_height(),
-                     .columns = p.out_width(),
-                     .step = 1}};
-}
-
-/// Gradient of the pixels whose row and column have the given remainders by the stride: a convolution of the output
-/// gradient, with stride 1, by those taps that reach them, flipped.
-[[nodiscard]] inline PixelPass backward_input_pass(const Conv2dProblem& p, ImageSource gradient,
-                                                   const HopperPlanes& planes, int phase_row, int phase_column) {
-  const PhaseTaps rows = phase_taps(p.height, p.kernel_h, p.stride, p.padding, phase_row);
-  const PhaseTaps columns = phase_taps(p.width, p.kernel_w, p.stride, p.padding, phase_column);
-  gradient.first_row = rows.first, gradient.first_column = columns.first;
-  gradient.rows = rows.positions, gradient.columns = columns.positions;
-  return {.walk = {.images = p.images,
-                   .height = rows.positions,
-                   .width = columns.positions,
-                   .first_row = rows.first,
-                   .first_column = columns.first,
-                   .row_step = 1,
-                   .column_step = 1,
-                   .tap_rows = columns.taps > 0 ? rows.taps : 0,
-                   .tap_columns = rows.taps > 0 ? columns.taps : 0,
-                   .first_tap = rows.last_tap * p.kernel_w + columns.last_tap,
-                   .tap_row_step = -p.stride * p.kernel_w,
-                   .tap_column_step = -p.stride,
-                   .terms = p.out_channels,
-                   .pixel_tiles = 0,
-                   .column_tiles = 0,
-                   .planes = planes},
-          .image = gradient,
-          .target = {.data = nullptr,
-                     .images = p.images,
-                     .height = p.height,
-                     .width = p.width,
-                     .channels = p.in_channels,
-                     .first_row = phase_row,
-                     .first_column = phase_column,
-                     .rows = rows.positions,
-                     .columns = columns.positions,
-                     .step = p.stride}};
-}
-
-/// All passes of an input gradient, those with the most taps first, so that short ones fill the end of a launch.
-[[nodiscard]] inline std::vector<PixelPass> backward_input_passes(const Conv2dProblem& p, const ImageSource& gradient,
-                                                                  const HopperPlanes& planes) {
-  std::vector<PixelPass> passes;
-  for (int row = 0; row < std::min(p.stride, p.height); ++row)
-    for (int column = 0; column < std::min(p.stride, p.width); ++column)
-      passes.push_back(backward_input_pass(p, gradient, planes, row, column));
-  std::stable_sort(passes.begin(), passes.end(),
-                   [](const PixelPass& a, const PixelPass& b) { return a.taps() > b.taps(); });
-  return passes;
-}
-
 [[nodiscard]] inline PixelStore pixel_store(const PixelPass& pass, const Conv2dEpilogue& epilogue, bool whole) {
   const ImageTarget& t = pass.target;
   return {.data = t.data,
@@ -161,7 +60,36 @@ struct PixelPass {
           .bias = epilogue.bias,
           .factor = epilogue.factor,
           .relu = epilogue.relu,
-          .floats = t.floats};
+          .floats = t.floats,
+          .relu_output = t.relu_output,
+          .relu_floats = t.relu_floats,
+          .positions = epilogue.max_pool.positions,
+          .after_relu = epilogue.max_pool.after_relu,
+          .between_width = pass.between_width};
+}
+
+/// At most `Count` passes in one launch, cut into tiles of one kind.
+template <class Tile, arch::Order Filters, class Out, int Count>
+void launch_pixels(std::span<const PixelPass> passes, const FilterSource& filters, const Conv2dEpilogue& epilogue,
+                   const HopperRun& run) {
+  PixelWork<Count> work;
+  work.filters = filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64);
+  work.first_tile[0] = 0;
+  for (std::size_t i = 0; i < Count; ++i) {
+    PixelPass pass = passes[std::min(i, passes.size() - 1)];  // beyond the last: of no tiles
+    pass.walk.width = pass.image.columns = pass.target.columns + Tile::taps - 1;
+    pass.walk.pixel_tiles = int(pieces(pass.product().lines * pass.walk.width * pass.places, Tile::rows));
+    pass.walk.column_tiles = int(pieces(pass.target.channels, Tile::columns));
+    const bool whole = Tile::windows == 0 && pass.target.whole();  // windows make grids with columns to drop
+    work.image[i] = image_map(pass.image, box_pixels<Tile, are_maxima<Out>>);
+    work.result[i] = !std::same_as<Out, arch::bf16> ? work.filters  // not used
+                     : whole                        ? whole_map(pass.target)
+                                                    : lines_map(pass.target);
+    work.walk[i] = pass.walk;
+    work.store[i] = pixel_store(pass, epilogue, whole);
+    work.first_tile[i + 1] = work.first_tile[i] + (i < passes.size() ? pass.walk.tiles() : 0);
+  }
+  launch(conv2d_hopper_pixels<Tile, Filters, Out, Count>, persistent_shape<Tile>(work.tiles(), run), work);
 }
 
 /// Runs at most `Count` passes in one launch, with results of type Out.
@@ -173,33 +101,22 @@ void run_pixels(std::span<const PixelPass> passes, const FilterSource& filters, 
   const std::span<const PixelProduct> asked(products.data(), passes.size());
   const auto takes = [&](const PixelProduct& product) { return product.takes(hopper_pixel_tiles[run.tile]); };
   const bool chosen = run.tile >= 0 && std::all_of(asked.begin(), asked.end(), takes);
-  with_tile<hopper_pixel_tiles>(
-      chosen ? run.tile : plan_pixels(asked, run.multiprocessors).tile, [&]<class Tile>(Tile) {
-        PixelWork<Count> work;
-        work.filters = filter_map(filters, Filters == arch::Order::k_major ? Tile::columns : 64);
-        work.first_tile[0] = 0;
-        for (std::size_t i = 0; i < Count; ++i) {
-          PixelPass pass = passes[std::min(i, passes.size() - 1)];  // beyond the last: of no tiles
-          pass.walk.width = pass.image.columns = pass.target.columns + Tile::taps - 1;
-          pass.walk.pixel_tiles = int(pieces(pass.product().lines * pass.walk.width, Tile::rows));
-          pass.walk.column_tiles = int(pieces(pass.target.channels, Tile::columns));
-          const bool whole = Tile::windows == 0 && pass.target.whole();  // windows make grids with columns to drop
-          work.image[i] = image_map(pass.image, Tile::a_rows);
-          work.result[i] = std::same_as<Out, float> ? work.filters  // not used
-                           : whole                  ? whole_map(pass.target)
-                                                    : lines_map(pass.target);
-          work.walk[i] = pass.walk;
-          work.store[i] = pixel_store(pass, epilogue, whole);
-          work.first_tile[i + 1] = work.first_tile[i] + (i < passes.size() ? pass.walk.tiles() : 0);
-        }
-        launch(conv2d_hopper_pixels<Tile, Filters, Out, Count>, persistent_shape<Tile>(work.tiles(), run), work);
-      });
+  with_tile<hopper_pixel_tiles>(chosen ? run.tile : plan_pixels(asked, run.multiprocessors).tile,
+                                [&]<class Tile>(Tile) {
+                                  if constexpr (Tile::taps == 1 || !are_maxima<Out>)  // as PixelProduct::takes says
+                                    launch_pixels<Tile, Filters, Out, Count>(passes, filters, epilogue, run);
+                                });
 }
 
 /// The forward pass by filters (out, taps, in), or (out, taps, planes of in).
 template <class Out>
 void run_forward(PixelPass pass, const FilterSource& filters, const Conv2dEpilogue& epilogue, const HopperRun& run) {
-  run_pixels<arch::Order::k_major, Out, 1>(std::span<const PixelPass>(&pass, 1), filters, epilogue, run);
+  if (epilogue.max_pool.wanted) pass = pooled_pass(pass);
+  const std::span<const PixelPass> passes(&pass, 1);
+  if (epilogue.max_pool.wanted)
+    run_pixels<arch::Order::k_major, Maxima<Out>, 1>(passes, filters, epilogue, run);
+  else
+    run_pixels<arch::Order::k_major, Out, 1>(passes, filters, epilogue, run);
 }
 
 /// The input gradient; four passes a launch.

@@ -96,7 +96,9 @@ struct ImageTarget {
   arch::bf16* data;
   int images, height, width, channels;
   int first_row, first_column, rows, columns, step;
-  float* floats = nullptr;  ///< in place of `data` where results are float
+  float* floats = nullptr;                  ///< in place of `data` where results are float
+  const arch::bf16* relu_output = nullptr;  ///< of the same shape: results are 0 where it is not positive
+  const float* relu_floats = nullptr;       ///< in place of `relu_output` where results are float
 
   /// Whether grid and image are the same pixels.
   [[nodiscard]] bool whole() const { return step == 1 && rows == height && columns == width; }
@@ -130,6 +132,19 @@ struct ImageTarget {
                                               .stride = {},
                                               .box = {64, 1, unsigned(filters)},
                                               .swizzle = arch::Swizzle::bytes_128});
+}
+
+/// Throws for maxima that a forward pass cannot end with: `group` channels are written at once.
+inline void check_hopper_pooling(const char* where, const Conv2dProblem& p, const Conv2dMaxPool& pool, const void* y,
+                                 int group) {
+  require_setting(p.stride <= 4, where, "stride 1 to 4 before a pooling", p.stride);
+  require_setting(p.out_channels % group == 0, where, text("output channels in a multiple of ", group), p.out_channels);
+  if (!can_pool(p))
+    throw ShapeError(
+        text(where, ": expected at least one window of 2 x 2, got ", p.out_height(), " x ", p.out_width()));
+  for (const void* pointer : {y, static_cast<const void*>(pool.positions)})
+    require_setting(reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0, where, "pointers at multiples of 16 bytes",
+                    pointer);
 }
 
 /// Throws ConfigError or ShapeError for what the copy engine or the kernels cannot take.

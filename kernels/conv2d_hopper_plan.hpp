@@ -27,12 +27,13 @@ struct PixelProduct {
   int tap_rows, tap_columns;
   int column_step;   ///< from one result to the next in the image that is read
   int products = 1;  ///< of the planes of both factors
+  int places = 1;    ///< rows of a tile that make one result: 4 where results are maxima of windows
 
   [[nodiscard]] constexpr bool takes(const HopperTile& tile) const {
-    return tile.taps == 1 || (tile.taps == tap_columns && column_step == 1);
+    return tile.taps == 1 || (tile.taps == tap_columns && column_step == 1 && places == 1);
   }
-  [[nodiscard]] constexpr std::int64_t grid_pixels(const HopperTile& tile) const {
-    return lines * (width + tile.taps - 1);
+  [[nodiscard]] constexpr std::int64_t grid_rows(const HopperTile& tile) const {
+    return lines * (width + tile.taps - 1) * places;
   }
 };
 
@@ -83,7 +84,7 @@ static_assert(std::size(hopper_filter_costs) == std::size(hopper_filter_tiles));
     bool taken = true;
     for (const PixelProduct& p : passes) {
       taken = taken && p.takes(tile);
-      const std::int64_t tiles = pieces(p.grid_pixels(tile), tile.rows) * pieces(p.channels, tile.columns);
+      const std::int64_t tiles = pieces(p.grid_rows(tile), tile.rows) * pieces(p.channels, tile.columns);
       items += tiles;
       stages += tiles * p.products * p.tap_rows * p.tap_columns * pieces(p.terms, 64);
     }
@@ -96,6 +97,33 @@ static_assert(std::size(hopper_filter_costs) == std::size(hopper_filter_tiles));
 }
 [[nodiscard]] constexpr HopperPlan plan_pixels(const PixelProduct& pass, int multiprocessors) {
   return plan_pixels(std::span<const PixelProduct>(&pass, 1), multiprocessors);
+}
+
+/// Whether a forward pass can end with maxima of windows: im2col steps are at most 8, and a window is two strides wide.
+[[nodiscard]] constexpr bool can_pool(const Conv2dProblem& p) {
+  return p.stride <= 4 && p.out_height() >= 2 && p.out_width() >= 2;
+}
+
+[[nodiscard]] constexpr PixelProduct pooled_product(const Conv2dProblem& p) {
+  PixelProduct product = forward_product(p);
+  product.lines = std::int64_t(p.images) * (p.out_height() / 2);
+  product.width = p.out_width() / 2;
+  product.column_step = 2 * p.stride;
+  product.places = 4;
+  return product;
+}
+
+/// Whether a forward pass that ends with maxima is expected to take no longer as one kernel than as two, with results
+/// of `bytes` bytes and factors of so many products of planes. The second kernel reads what lies between and writes
+/// maxima and positions, at 2.5 TB/s, after a launch.
+[[nodiscard]] constexpr bool pools_at_once(const Conv2dProblem& p, int multiprocessors, int bytes, int products = 1) {
+  if (!can_pool(p)) return false;
+  PixelProduct at_once = pooled_product(p), first = forward_product(p);
+  at_once.products = first.products = products;
+  const double results = double(at_once.lines) * at_once.width * p.out_channels;
+  const double second = 3 + (double(p.out_pixels()) * p.out_channels * bytes + results * (bytes + 4)) / 2.5e6;
+  return plan_pixels(at_once, multiprocessors).microseconds <=
+         plan_pixels(first, multiprocessors).microseconds + second;
 }
 
 /// Column tiles and blocks of 64 pixels of the pass over filters.

@@ -8,26 +8,12 @@
 #include "arch/fence.cuh"
 #include "arch/named_barrier.cuh"
 #include "arch/tma.cuh"
+#include "conv2d_hopper_relu.cuh"
+#include "conv2d_hopper_target.cuh"
 #include "hopper_ring.cuh"
 #include "wide_access.cuh"
 
 namespace fusiform::kernels {
-
-/// What becomes of the sums, and where they go: pixel (n, i, j) of the grid, of `lines` lines of `line` pixels, is
-/// pixel (n, first_row + i step, first_column + j step) of an image of (height, width, channels). Columns of the grid
-/// from `columns` on are dropped.
-struct PixelStore {
-  arch::bf16* data;
-  int height, width, channels;
-  int first_row, first_column, step;
-  int lines, line, columns;
-  int rows;             ///< of an image in the grid
-  bool whole;           ///< grid and image are the same pixels
-  const float* bias;    ///< one a channel, or nullptr
-  const float* factor;  ///< one a channel, after ReLU, or nullptr
-  bool relu;
-  float* floats;  ///< in place of `data` where results are float
-};
 
 #if FUSIFORM_HAS_SM90A
 
@@ -77,21 +63,31 @@ __device__ __forceinline__ void stage_block(const float* sums, std::uint32_t* bl
   }
 }
 
-/// Offset of a pixel of the grid in the stored image, -1 for one that is dropped.
-__device__ inline std::int64_t pixel_offset(const PixelStore& store, int pixel) {
-  const int line = pixel / store.line, column = pixel % store.line;
-  if (line >= store.lines || column >= store.columns) return -1;
-  const int y = store.first_row + line % store.rows * store.step, x = store.first_column + column * store.step;
-  return ((std::int64_t(line / store.rows) * store.height + y) * store.width + x) * store.channels;
+/// stage_block of a block of the sums, then masked. What masks it is read before, except for the first block: only then
+/// the registers of staged sums are free for it.
+template <class Tile, bool Masked>
+__device__ __forceinline__ void stage_masked(const HopperSums<Tile>& sums, int m, int column, std::uint32_t* block,
+                                             ReluRows<Masked>& relu, const PixelStore& store, int pixel, int channel) {
+  const int warp_row = int(threadIdx.x) / 32 % 4 * 16;
+  const bool first = m == 0 && column == 0;
+  const auto read = [&] {
+    if (column == 0) relu.begin(store, pixel + m * 64 + warp_row);
+    relu.load(store, channel + column * 64);
+  };
+  if (!first) read();
+  stage_block(&sums[m][column * 32], block, store, channel + column * 64);
+  if (first) read();
+  relu.apply(block + warp_row * 32);
 }
 
 /// The sums of a consumer for a whole image, whose pixels follow each other: the copy engine takes 64 x 64 at a time.
 /// `turn` counts the blocks of shared memory from launch to end, `Tile::outgoing` of them are used in turn.
-template <class Tile>
+template <class Tile, bool Masked>
 __device__ void store_whole(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, unsigned& turn,
                             const arch::TensorMap& map, const PixelStore& store, int pixel, int channel) {
   const unsigned consumer = threadIdx.x / 128 - 1, barrier = 1 + consumer;
   const bool sends = threadIdx.x % 128 == 0;
+  ReluRows<Masked> relu;
 #pragma unroll
   for (int m = 0; m < Tile::row_blocks; ++m)
 #pragma unroll
@@ -99,7 +95,7 @@ __device__ void store_whole(const HopperSums<Tile>& sums, HopperShared<Tile>& sh
       std::uint32_t* block = shared.outgoing.block[consumer * Tile::outgoing + turn];
       if (sends) arch::tma_store_wait_read<Tile::outgoing - 1>();  // this block's last copy has left
       arch::named_barrier_sync(barrier, 128);
-      stage_block(&sums[m][column * 32], block, store, channel + column * 64);
+      stage_masked<Tile>(sums, m, column, block, relu, store, pixel, channel);
       arch::fence_proxy_async_shared();
       arch::named_barrier_sync(barrier, 128);
       if (sends) {
@@ -133,10 +129,11 @@ __device__ inline void send_eight(const arch::TensorMap& map, const std::uint32_
 
 /// The sums of a consumer for pixels that lie apart. Every warp turns its 16 rows around in its part of a block and
 /// sends them on in lines of the image.
-template <class Tile>
+template <class Tile, bool Masked>
 __device__ void store_lines(const HopperSums<Tile>& sums, HopperShared<Tile>& shared, unsigned& turn,
                             const arch::TensorMap& map, const PixelStore& store, int pixel, int channel) {
-  const unsigned warp = threadIdx.x / 32 % 4;
+  const unsigned warp_row = threadIdx.x / 32 % 4 * 16;
+  ReluRows<Masked> relu;
 #pragma unroll
   for (int m = 0; m < Tile::row_blocks; ++m)
 #pragma unroll
@@ -144,12 +141,12 @@ __device__ void store_lines(const HopperSums<Tile>& sums, HopperShared<Tile>& sh
       std::uint32_t* block = shared.outgoing.block[(threadIdx.x / 128 - 1) * Tile::outgoing + turn];
       if (threadIdx.x % 32 == 0) arch::tma_store_wait_read<Tile::outgoing - 1>();  // its last rows have left
       __syncwarp();
-      stage_block(&sums[m][column * 32], block, store, channel + column * 64);
+      stage_masked<Tile>(sums, m, column, block, relu, store, pixel, channel);
       arch::fence_proxy_async_shared();
       __syncwarp();
 #pragma unroll
       for (unsigned eight = 0; eight < 2; ++eight)
-        send_eight(map, block + (warp * 16 + eight * 8) * 32, store, pixel + m * 64 + int(warp * 16 + eight * 8),
+        send_eight(map, block + (warp_row + eight * 8) * 32, store, pixel + m * 64 + int(warp_row + eight * 8),
                    channel + column * 64);
       if (threadIdx.x % 32 == 0) arch::tma_store_commit();
       turn = turn + 1 == Tile::outgoing ? 0 : turn + 1;
@@ -157,7 +154,7 @@ __device__ void store_lines(const HopperSums<Tile>& sums, HopperShared<Tile>& sh
 }
 
 /// The sums of a consumer as floats, from registers: four lanes write 32 bytes of a pixel.
-template <class Tile>
+template <class Tile, bool Masked>
 __device__ void store_floats(const HopperSums<Tile>& sums, const PixelStore& store, int pixel, int channel) {
   const int lane = int(threadIdx.x) % 32, first = pixel + int(threadIdx.x) / 32 % 4 * 16 + lane / 4;
 #pragma unroll
@@ -165,13 +162,19 @@ __device__ void store_floats(const HopperSums<Tile>& sums, const PixelStore& sto
     const std::int64_t offset = pixel_offset(store, first + i / 2 * 64 + i % 2 * 8);
     if (offset < 0) continue;
 #pragma unroll
-    for (int piece = 0; piece < Tile::columns / 8; ++piece) {
-      const int c = channel + piece * 8 + lane % 4 * 2;
-      if (c >= store.channels) continue;
-      const float* sum = &sums[i / 2][piece * 4 + i % 2 * 2];
-      const FloatPair bias = load_pair(store.bias, c, store.channels, 0.0f);
-      const FloatPair factor = load_pair(store.factor, c, store.channels, 1.0f);
-      *reinterpret_cast<FloatPair*>(store.floats + offset + c) = finished(sum[0], sum[1], bias, factor, store.relu);
+    for (int column = 0; column < Tile::columns; column += 64) {
+      ReluPairs<Masked> relu;
+      relu.load(store, offset, channel + column + lane % 4 * 2);
+#pragma unroll
+      for (int piece = 0; piece < 8; ++piece) {
+        const int c = channel + column + piece * 8 + lane % 4 * 2;
+        if (c >= store.channels) continue;
+        const float* sum = &sums[i / 2][column / 2 + piece * 4 + i % 2 * 2];
+        const FloatPair bias = load_pair(store.bias, c, store.channels, 0.0f);
+        const FloatPair factor = load_pair(store.factor, c, store.channels, 1.0f);
+        *reinterpret_cast<FloatPair*>(store.floats + offset + c) =
+            relu.masked(finished(sum[0], sum[1], bias, factor, store.relu), piece);
+      }
     }
   }
 }

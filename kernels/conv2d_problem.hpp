@@ -20,11 +20,21 @@ struct Conv2dProblem {
   }
 };
 
-/// What the forward pass does to every sum: y = factor(o) max(sum + bias(o), 0), each part where it is given.
+/// The maxima of 2 x 2 windows side by side as the end of a forward pass: results are (N, H' / 2, W' / 2, out). See
+/// fusiform/ops/conv2d_max_pool2d.hpp.
+struct Conv2dMaxPool {
+  bool wanted = false;
+  std::int32_t* positions = nullptr;  ///< as of max_pool2d_forward, or nullptr
+  bool after_relu = false;            ///< the position of a maximum that is not positive is -1
+};
+
+/// What the forward pass does to every sum: y = factor(o) max(sum + bias(o), 0), each part where it is given, and then
+/// to windows of those.
 struct Conv2dEpilogue {
   const float* bias = nullptr;    ///< one an output channel
   const float* factor = nullptr;  ///< one an output channel: 0 switches a channel off
   bool relu = false;
+  Conv2dMaxPool max_pool = {};
 };
 
 [[nodiscard]] constexpr std::int64_t pieces(std::int64_t count, std::int64_t size) { return (count + size - 1) / size; }

@@ -32,6 +32,7 @@ struct CudaGraph::Recording {
 struct CudaGraph::Recording {
   explicit Recording(const std::function<void()>& work) {
     try {
+      kernels::enter_process_device();
       // A stream of its own: not every stream that a thread may have can be recorded, and nothing is done on it.
       check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cuda graph: stream");
       capture(work);

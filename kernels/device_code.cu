@@ -12,7 +12,13 @@ DeviceCode device_code() noexcept {
   return capability == 90 ? DeviceCode::hopper : capability >= 80 ? DeviceCode::ampere : DeviceCode::any;
 }
 
-std::vector<std::string> describe_devices() { return {"an emulated GPU"}; }
+std::string describe_device(int device) { return text("GPU ", device, ": an emulated GPU"); }
+
+std::vector<std::string> describe_devices() {
+  std::vector<std::string> lines;
+  for (int device = 0; device < cuda_emulation::device_count(); ++device) lines.push_back(describe_device(device));
+  return lines;
+}
 
 #else
 
@@ -29,6 +35,8 @@ namespace {
 __global__ void __launch_bounds__(32 * int(FUSIFORM_VARIANT)) marker() {}
 #undef FUSIFORM_VARIANT
 
+}  // namespace
+
 std::string describe_device(int device) {
   cudaDeviceProp p{};
   if (const cudaError_t code = cudaGetDeviceProperties(&p, device); code != cudaSuccess)
@@ -36,8 +44,6 @@ std::string describe_device(int device) {
   return text("GPU ", device, ": ", p.name, ", compute capability ", p.major, ".", p.minor, ", ", p.multiProcessorCount,
               " multiprocessors, ", p.totalGlobalMem >> 30, " GiB");
 }
-
-}  // namespace
 
 DeviceCode device_code() noexcept {
   cudaFuncAttributes attributes{};

@@ -17,4 +17,7 @@ enum class DeviceCode { none, any, ampere, hopper };
 /// One line a GPU: name, compute capability, multiprocessors, memory. Without one, a single line that says why.
 [[nodiscard]] std::vector<std::string> describe_devices();
 
+/// The line of one GPU.
+[[nodiscard]] std::string describe_device(int device);
+
 }  // namespace fusiform::kernels

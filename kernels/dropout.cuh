@@ -28,10 +28,23 @@ __device__ inline void apply_mask(const T* from, std::uint32_t bits, Index left,
   }
 }
 
+/// The random numbers: a stream, or where it lies when the kernel runs.
+struct DropoutStream {
+  Rng rng;
+  const Rng* place;
+  __device__ Rng stream() const { return place == nullptr ? rng : *place; }
+};
+
+template <int = 0>
+__global__ void set_stream_kernel(Rng rng, Rng* place) {
+  *place = rng;
+}
+
 /// Whole warps go through whole words, so that lanes can put the words together.
 template <bool Wide, class T>
-__global__ void dropout_forward_kernel(const T* x, Index count, std::uint64_t threshold, Rng rng, Master<T> scale, T* y,
-                                       std::int32_t* mask) {
+__global__ void dropout_forward_kernel(const T* x, Index count, std::uint64_t threshold, DropoutStream from,
+                                       Master<T> scale, T* y, std::int32_t* mask) {
+  const Rng rng = from.stream();
   constexpr int N = dropout_group<T>, lanes = 32 / N;
   const Index words = (count + 31) / 32, groups = words * lanes;
   for (Index first = grid_thread() - threadIdx.x % 32; first < groups; first += grid_threads()) {

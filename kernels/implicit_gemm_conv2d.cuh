@@ -27,17 +27,34 @@ void conv2d_forward_by(View<const T, Cuda> x, View<const T, Cuda> weight, View<c
                        .what = detail::describe_conv2d("", x.shape(), weight.shape(), options)});
 }
 
+/// See conv2d_max_pool2d_forward.
+template <class Engine, class T>
+void conv2d_max_pool2d_forward_by(View<const T, Cuda> x, View<const T, Cuda> weight, View<const float, Cuda> bias,
+                                  const Conv2dOptions& options, const Conv2dMaxPool& max_pool, View<T, Cuda> y) {
+  const Index channels = x.shape()[3], out = weight.shape()[0];
+  const Shape between = conv2d_output_shape(x.shape(), weight.shape(), options);
+  const auto product = max_pool_product(x, weight, options, between, y.shape(), y.data(), max_pool);
+  run_product<Engine>(product,
+                      {.ranges = divide_terms(product.terms, 1, 1),
+                       .epilogue = {bias.data(), options.relu},
+                       .aligned = begins_aligned(x.data(), channels) && begins_aligned(weight.data(), channels),
+                       .aligned_results = begins_aligned(y.data(), out) && begins_aligned(max_pool.positions, out),
+                       .what = detail::describe_conv2d(" with max pooling", x.shape(), weight.shape(), options)});
+}
+
+/// See conv2d_backward_input; without a ReLU's output if its data() is nullptr.
 template <class Engine, class T>
 void conv2d_backward_input_by(View<const T, Cuda> dy, View<const T, Cuda> weight, const Conv2dOptions& options,
-                              View<T, Cuda> dx) {
+                              View<const T, Cuda> relu_output, View<T, Cuda> dx) {
   const Index channels = dx.shape()[3];
   const bool aligned = begins_aligned(dy.data(), weight.shape()[0]) && begins_aligned(weight.data(), channels);
-  for (const auto& products : input_gradient_products(dy, weight, options, dx.shape(), dx.data()))
-    run_product<Engine>(products,
-                        {.ranges = divide_terms(products.terms, 1, 1),
-                         .aligned = aligned,
-                         .aligned_results = begins_aligned(dx.data(), channels),
-                         .what = detail::describe_conv2d(" input gradient", dx.shape(), weight.shape(), options)});
+  for (const auto& products : input_gradient_products(dy, weight, options, dx.shape(), relu_output.data(), dx.data()))
+    run_product<Engine>(
+        products,
+        {.ranges = divide_terms(products.terms, 1, 1),
+         .aligned = aligned,
+         .aligned_results = begins_aligned(dx.data(), channels) && begins_aligned(relu_output.data(), channels),
+         .what = detail::describe_conv2d(" input gradient", dx.shape(), weight.shape(), options)});
 }
 
 template <class Engine, class T>

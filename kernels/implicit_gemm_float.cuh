@@ -2,6 +2,8 @@
 /// Products in float by ordinary multiply-adds, for any GPU. Every element of a result is summed by one thread in the
 /// order of the terms: its bits depend neither on the tile nor on the lines beside it.
 
+#include <type_traits>
+
 #include "implicit_gemm_passes.cuh"
 #include "implicit_gemm_work.cuh"
 
@@ -99,10 +101,10 @@ __device__ void multiply_terms(const FloatTileMemory<Tile>& memory, int stage, c
   }
 }
 
-/// Writes a thread's sums of one line; whole groups at once where they are aligned.
+/// Writes a thread's sums of one line; whole groups at once where they are aligned. `relu_line`: see SpreadPixels.
 template <class Tile>
-__device__ void put_line(const float (&sums)[Tile::thread_columns], float* line, Index first_column, Index columns,
-                         bool aligned, const GemmEpilogue& epilogue) {
+__device__ void put_line(const float (&sums)[Tile::thread_columns], float* line, const float* relu_line,
+                         Index first_column, Index columns, bool aligned, const GemmEpilogue& epilogue) {
   constexpr int group = FloatThread<Tile>::column_group;
 #pragma unroll
   for (int j = 0; j < Tile::thread_columns; j += group) {
@@ -110,12 +112,64 @@ __device__ void put_line(const float (&sums)[Tile::thread_columns], float* line,
     Chunk<float, group> chunk;
 #pragma unroll
     for (int v = 0; v < group; ++v) chunk.value[v] = column + v < columns ? epilogue(sums[j + v], column + v) : 0.0f;
+    if (relu_line != nullptr) {
+      Chunk<float, group> relu = {};
+      if (aligned) {
+        if (column < columns) relu = chunk_at<group>(relu_line + column);
+      } else {
+#pragma unroll
+        for (int v = 0; v < group; ++v)
+          if (column + v < columns) relu.value[v] = relu_line[column + v];
+      }
+#pragma unroll
+      for (int v = 0; v < group; ++v) chunk.value[v] = behind_relu(chunk.value[v], relu.value[v]);
+    }
     if (aligned) {
       if (column < columns) *reinterpret_cast<Chunk<float, group>*>(line + column) = chunk;
     } else {
 #pragma unroll
       for (int v = 0; v < group; ++v)
         if (column + v < columns) line[column + v] = chunk.value[v];
+    }
+  }
+}
+
+/// Writes all sums of a thread, from `line` and `column` of the result on.
+template <class Tile, class Part>
+__device__ void put_sums(const FloatSums<Tile>& sums, const Part& part, Index first_line, Index first_column,
+                         Index results, bool aligned, const GemmEpilogue& epilogue) {
+#pragma unroll
+  for (int i = 0; i < Tile::thread_lines; ++i) {
+    const Index line = first_line + FloatThread<Tile>::line(i);
+    if (line >= part.lines) continue;
+    float* to = part.result.line(line) + results;
+    put_line<Tile>(sums[i], to, part.result.relu_line(to), first_column, part.columns, aligned, epilogue);
+  }
+}
+
+/// The same of maxima: a group of a thread's lines is a window.
+template <class Tile, class Part>
+__device__ void put_maxima_of_sums(const FloatSums<Tile>& sums, const Part& part, Index first_line, Index first_column,
+                                   bool aligned, const GemmEpilogue& epilogue) {
+  using Thread = FloatThread<Tile>;
+  static_assert(Thread::line_group == 4);
+  constexpr int group = Thread::column_group;
+#pragma unroll
+  for (int i = 0; i < Tile::thread_lines; i += 4) {
+    const Index line = first_line + Thread::line(i);
+    if (line >= part.lines) continue;
+    const Index window = line / 4;
+    const std::int32_t first = part.result.first_position(window);
+#pragma unroll
+    for (int j = 0; j < Tile::thread_columns; j += group) {
+      const Index column = first_column + j / group * Thread::column_step;
+      float pixels[4][group];
+#pragma unroll
+      for (int pixel = 0; pixel < 4; ++pixel)
+#pragma unroll
+        for (int v = 0; v < group; ++v)
+          pixels[pixel][v] = column + v < part.columns ? epilogue(sums[i + pixel][j + v], column + v) : 0.0f;
+      put_maxima(pixels, part.result, window, first, column, aligned);
     }
   }
 }
@@ -160,13 +214,11 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks_per_multiprocessor
     if (more) put((step + 1) % 2);
     __syncthreads();
   }
-#pragma unroll
-  for (int i = 0; i < Tile::thread_lines; ++i) {
-    const Index line = block.first_line + at.first_line + FloatThread<Tile>::line(i);
-    if (line < part.lines)
-      put_line<Tile>(sums[i], part.result.line(line) + block.results, block.first_column + at.first_column,
-                     part.columns, work.aligned_results, epilogue);
-  }
+  const Index first_line = block.first_line + at.first_line, first_column = block.first_column + at.first_column;
+  if constexpr (takes_maxima<std::remove_cvref_t<decltype(part.result)>>)
+    put_maxima_of_sums<Tile>(sums, part, first_line, first_column, work.aligned_results, epilogue);
+  else
+    put_sums<Tile>(sums, part, first_line, first_column, block.results, work.aligned_results, epilogue);
 }
 
 }  // namespace fusiform::kernels

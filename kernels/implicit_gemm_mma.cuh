@@ -10,6 +10,7 @@
 #include "arch/ldmatrix.cuh"
 #include "arch/mma.cuh"
 #include "arch/number.cuh"
+#include "implicit_gemm_mma_results.cuh"
 #include "implicit_gemm_passes.cuh"
 #include "implicit_gemm_work.cuh"
 
@@ -111,9 +112,6 @@ __device__ void take_right(const Operand& operand, int plane, int first_column, 
 }
 
 template <class Tile>
-using MmaSums = float[Tile::line_pieces][Tile::column_pieces][4];
-
-template <class Tile>
 __device__ void multiply_fragments(const std::uint32_t (&left)[Tile::line_pieces][4],
                                    const std::uint32_t (&right)[Tile::column_pieces][2], MmaSums<Tile>& sums) {
 #pragma unroll
@@ -201,22 +199,6 @@ __device__ void multiply_by_copies(MmaMemory<Tile, Pass>& memory, LeftReader& le
   arch::cp_async_wait<0>();
 }
 
-/// Writes two neighbouring sums of a line.
-template <class T>
-__device__ void put_pair(float first, float second, T* line, Index column, Index columns, bool aligned,
-                         const GemmEpilogue& epilogue) {
-  if (column >= columns) return;
-  const bool both = column + 1 < columns;
-  const T one = arch::stored<T>(epilogue(first, column));
-  const T other = arch::stored<T>(both ? epilogue(second, column + 1) : 0.0f);
-  if (aligned) {
-    *reinterpret_cast<Chunk<T, 2>*>(line + column) = {{one, other}};
-  } else {
-    line[column] = one;
-    if (both) line[column + 1] = other;
-  }
-}
-
 template <class Tile, int V, class Pass>
 __global__ void __launch_bounds__(Tile::threads, 1)
     implicit_gemm_mma(const __grid_constant__ Pass pass, const GemmWork work, const GemmEpilogue epilogue) {
@@ -241,16 +223,10 @@ __global__ void __launch_bounds__(Tile::threads, 1)
   const int warp = thread / 32, lane = thread % 32;
   const Index first_line = block.first_line + warp / Tile::warps_across * Tile::warp_lines + lane / 4;
   const Index first_column = block.first_column + warp % Tile::warps_across * Tile::warp_columns + lane % 4 * 2;
-#pragma unroll
-  for (int i = 0; i < 2 * Tile::line_pieces; ++i) {
-    const Index line = first_line + 8 * i;
-    if (line >= part.lines) continue;
-    auto* to = part.result.line(line) + block.results;
-#pragma unroll
-    for (int j = 0; j < Tile::column_pieces; ++j)
-      put_pair(sums[i / 2][j][i % 2 * 2], sums[i / 2][j][i % 2 * 2 + 1], to, first_column + 8 * j, part.columns,
-               work.aligned_results, epilogue);
-  }
+  if constexpr (takes_maxima<std::remove_cvref_t<decltype(part.result)>>)
+    put_mma_maxima<Tile>(sums, part, first_line, first_column, lane, work.aligned_results, epilogue);
+  else
+    put_mma_sums<Tile>(sums, part, first_line, first_column, block.results, work.aligned_results, epilogue);
 #endif
 }
 

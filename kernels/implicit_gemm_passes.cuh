@@ -10,31 +10,12 @@
 #include <fusiform/core/view.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
 
+#include "conv2d_problem.hpp"
 #include "implicit_gemm_plan.hpp"
 #include "implicit_gemm_readers.cuh"
+#include "implicit_gemm_results.cuh"
 
 namespace fusiform::kernels {
-
-/// Where a line of the result lies: one behind the other, or every `step`th pixel of an image.
-template <class T>
-struct RowsOfMatrix {
-  T* data;
-  Index columns;
-  __device__ T* line(Index line) const { return data + line * columns; }
-};
-
-template <class T>
-struct SpreadPixels {
-  T* data;
-  int height, width, channels;
-  Digits grid;  ///< (image, row, column) of a line
-  int first_row, first_column, step;
-  __device__ T* line(Index line) const {
-    const Place at = grid.place(line);
-    const int row = first_row + at.middle * step, column = first_column + at.low * step;
-    return data + ((Index(at.high) * height + row) * width + column) * channels;
-  }
-};
 
 /// A product, or one of several of a pass.
 template <class Left_, class Right_, class Result_>
@@ -66,29 +47,67 @@ inline Digits digits(Index middle, Index low) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// The left factor of a forward pass, in the order of `grid`.
+template <class T, class Grid>
+WindowLines<T, Grid> windows_of(View<const T, Cuda> x, const Shape& filters, const Conv2dOptions& options, Index lines,
+                                const Grid& grid) {
+  const Shape& in = x.shape();
+  return {.images = x.data(),
+          .height = int(in[1]),
+          .width = int(in[2]),
+          .channels = int(in[3]),
+          .lines = lines,
+          .grid = grid,
+          .step = int(options.stride),
+          .first_row = -int(options.padding),
+          .first_column = -int(options.padding),
+          .direction = 1,
+          .tap_rows = int(filters[1]),
+          .taps = digits(filters[2], filters[3])};
+}
+
+}  // namespace detail
+
 template <class T, class W, class Y>
 using ForwardProduct = Product<WindowLines<T>, MatrixLines<W>, RowsOfMatrix<Y>>;
 
 template <class T, class W, class Y>
 ForwardProduct<T, W, Y> forward_product(View<const T, Cuda> x, View<const W, Cuda> weight, const Conv2dOptions& options,
                                         const Shape& output, Y* y) {
-  const Shape &in = x.shape(), &filters = weight.shape();
-  detail::require_small_images(in, filters);
+  const Shape& filters = weight.shape();
+  detail::require_small_images(x.shape(), filters);
   const Index lines = output[0] * output[1] * output[2], terms = filters.without_batch().size();
-  return {.left = {.images = x.data(),
-                   .height = int(in[1]),
-                   .width = int(in[2]),
-                   .channels = int(in[3]),
-                   .lines = lines,
-                   .grid = detail::digits(output[1], output[2]),
-                   .step = int(options.stride),
-                   .first_row = -int(options.padding),
-                   .first_column = -int(options.padding),
-                   .direction = 1,
-                   .tap_rows = int(filters[1]),
-                   .taps = detail::digits(filters[2], filters[3])},
+  return {.left = detail::windows_of(x, filters, options, lines, detail::digits(output[1], output[2])),
           .right = {.matrix = weight.data(), .lines = filters[0], .terms = terms},
           .result = {.data = y, .columns = filters[0]},
+          .lines = lines,
+          .columns = filters[0],
+          .terms = terms};
+}
+
+template <class T, class W, class Y>
+using MaxPoolProduct = Product<WindowLines<T, WindowGrid>, MatrixLines<W>, WindowMaxima<Y>>;
+
+/// The forward pass to the maxima of 2 x 2 windows of its result, which has the shape `between`; y has `output`.
+template <class T, class W, class Y>
+MaxPoolProduct<T, W, Y> max_pool_product(View<const T, Cuda> x, View<const W, Cuda> weight,
+                                         const Conv2dOptions& options, const Shape& between, const Shape& output, Y* y,
+                                         const Conv2dMaxPool& max_pool) {
+  const Shape& filters = weight.shape();
+  detail::require_small_images(x.shape(), filters);
+  detail::require_small_images(between, filters);
+  const Index lines = 4 * output[0] * output[1] * output[2], terms = filters.without_batch().size();
+  const Digits windows = detail::digits(output[1], output[2]);
+  return {.left = detail::windows_of(x, filters, options, lines, WindowGrid{windows}),
+          .right = {.matrix = weight.data(), .lines = filters[0], .terms = terms},
+          .result = {.maxima = y,
+                     .positions = max_pool.positions,
+                     .after_relu = max_pool.after_relu,
+                     .columns = filters[0],
+                     .windows = windows,
+                     .width = int(between[2])},
           .lines = lines,
           .columns = filters[0],
           .terms = terms};
@@ -154,7 +173,7 @@ struct InputGradientAxis {
 template <class T, class W, class Y>
 InputGradientProduct<T, W, Y> input_gradient_product(View<const T, Cuda> dy, View<const W, Cuda> weight, Index stride,
                                                      const Shape& input, const InputGradientAxis& rows,
-                                                     const InputGradientAxis& columns, Y* dx) {
+                                                     const InputGradientAxis& columns, const Y* relu_output, Y* dx) {
   const Shape &filters = weight.shape(), &output = dy.shape();
   const Index tap_rows = columns.taps == 0 ? 0 : rows.taps, pixels = input[0] * rows.pixels * columns.pixels;
   const Digits taps = digits(columns.taps, filters[0]), grid = digits(rows.pixels, columns.pixels);
@@ -179,6 +198,7 @@ InputGradientProduct<T, W, Y> input_gradient_product(View<const T, Cuda> dy, Vie
                     .tap_rows = int(tap_rows),
                     .taps = taps},
           .result = {.data = dx,
+                     .relu_output = relu_output,
                      .height = int(input[1]),
                      .width = int(input[2]),
                      .channels = int(input[3]),
@@ -194,12 +214,14 @@ InputGradientProduct<T, W, Y> input_gradient_product(View<const T, Cuda> dy, Vie
 }  // namespace detail
 
 /// The input gradient of a stride s is one product for each remainder of (row + padding) and (column + padding) by s:
-/// its pixels are reached by every s-th tap only, and these are all that is multiplied. One list is one launch.
+/// its pixels are reached by every s-th tap only, and these are all that is multiplied. One list is one launch. With
+/// `relu_output`, nullptr or as dx, dx is 0 where that is not positive.
 template <class T, class W, class Y>
 std::vector<ProductList<InputGradientProduct<T, W, Y>>> input_gradient_products(View<const T, Cuda> dy,
                                                                                 View<const W, Cuda> weight,
                                                                                 const Conv2dOptions& options,
-                                                                                const Shape& input, Y* dx) {
+                                                                                const Shape& input,
+                                                                                const Y* relu_output, Y* dx) {
   const Shape& filters = weight.shape();
   detail::require_small_images(input, filters);
   detail::require_small_images(dy.shape(), filters);
@@ -210,7 +232,7 @@ std::vector<ProductList<InputGradientProduct<T, W, Y>>> input_gradient_products(
       auto& list = lists.back();
       const auto product = detail::input_gradient_product(
           dy, weight, options.stride, input, detail::InputGradientAxis(row, input[1], filters[1], options),
-          detail::InputGradientAxis(column, input[2], filters[2], options), dx);
+          detail::InputGradientAxis(column, input[2], filters[2], options), relu_output, dx);
       list.products[list.parts++] = product;
       list.lines = std::max(list.lines, product.lines);
       list.columns = product.columns;

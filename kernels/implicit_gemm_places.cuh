@@ -1,6 +1,6 @@
 #pragma once
 /// Positions counted in three digits: pixels as (image, row, column), terms of a sum as (row of the window, column of
-/// the window, channel).
+/// the window, channel). And pixels in the order of max pooling's windows.
 
 #include <fusiform/core/scalar.hpp>
 
@@ -35,6 +35,17 @@ struct Digits {
       ++at.high;
     }
     at.high += step.high;
+  }
+};
+
+/// Pixels in the order of windows of 2 x 2: four positions one behind the other are one window's, row by row. A row or
+/// column that fills no window is left out. Windows are counted in 32 bits.
+struct WindowGrid {
+  Digits windows;  ///< (image, row, column) of a window
+
+  __device__ Place place(Index position) const {
+    const Place window = windows.place(int(position / 4));
+    return {window.high, 2 * window.middle + int(position % 4 / 2), 2 * window.low + int(position % 2)};
   }
 };
 

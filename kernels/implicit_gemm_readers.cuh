@@ -18,26 +18,26 @@ class Reader;
 
 /// Lines: pixels of a result; terms: the pixels and channels of their windows. In the forward pass the window of result
 /// i begins at i step + first; in the input gradient it is walked backwards.
-template <class T>
+template <class T, class Grid = Digits>
 struct WindowLines {
   using Element = T;
   static constexpr bool terms_adjacent = true;
   const T* images;
   int height, width, channels;
   Index lines;
-  Digits grid;  ///< (image, row, column) of a line
+  Grid grid;  ///< (image, row, column) of a line
   int step, first_row, first_column;
   int direction;  ///< pixels from one tap to the next: 1 or -1
   int tap_rows;
   Digits taps;  ///< (tap row, tap column, channel) of a term
 };
 
-template <class T, int V, int Lines, int Terms, int Threads>
-class Reader<WindowLines<T>, V, Lines, Terms, Threads> {
+template <class T, class Grid, int V, int Lines, int Terms, int Threads>
+class Reader<WindowLines<T, Grid>, V, Lines, Terms, Threads> {
  public:
   using Chunks = ChunkGrid<V, Terms, Lines, Threads>;
 
-  __device__ Reader(const WindowLines<T>& operand, Index first_line, Index first_term, int thread)
+  __device__ Reader(const WindowLines<T, Grid>& operand, Index first_line, Index first_term, int thread)
       : of_(operand), term_(operand.taps.place(first_term + Chunks::column(thread))), step_(operand.taps.place(Terms)) {
 #pragma unroll
     for (int i = 0; i < Chunks::count; ++i) {
@@ -67,7 +67,7 @@ class Reader<WindowLines<T>, V, Lines, Terms, Threads> {
   __device__ const T* start() const { return of_.images; }
 
  private:
-  const WindowLines<T>& of_;
+  const WindowLines<T, Grid>& of_;
   Place term_, step_;
   int row_[Chunks::count], column_[Chunks::count], pixel_[Chunks::count];
 };

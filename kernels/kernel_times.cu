@@ -30,7 +30,10 @@ class Moment {
 
 class Moment {
  public:
-  Moment() { check_cuda(cudaEventCreate(&event_), "kernel times: event"); }
+  Moment() {
+    enter_process_device();
+    check_cuda(cudaEventCreate(&event_), "kernel times: event");
+  }
   Moment(Moment&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
   Moment& operator=(Moment&&) = delete;
   Moment(const Moment&) = delete;
@@ -74,6 +77,8 @@ KernelTimes::KernelTimes() : launches_(std::make_unique<Launches>()) {
 }
 
 KernelTimes::~KernelTimes() { kernels::launch_observer = nullptr; }
+
+bool KernelTimes::is_measuring() noexcept { return kernels::launch_observer != nullptr; }
 
 std::vector<KernelTime> KernelTimes::sums() const {
   synchronize(Cuda{});

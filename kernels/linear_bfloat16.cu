@@ -23,11 +23,17 @@ namespace {
   return text("linear", pass, " ", x, " by ", weight);
 }
 
+void require_bfloat16_algorithm(const LinearOptions& options) {
+  if (options.algorithm != ConvAlgorithm::automatic)
+    throw ConfigError("linear: expected the algorithm `automatic` for bf16, got one for float alone");
+}
+
 }  // namespace
 
 template <>
 void linear_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> weight, View<const float, Cuda> bias,
                     View<bfloat16, Cuda> y, const LinearOptions& options) {
+  require_bfloat16_algorithm(options);
   if (y.empty()) return;
   conv2d_bfloat16(problem_of(x.shape(), weight.shape()),
                   Bfloat16Forward{x.data(), weight.data(), bias.data(), options.relu, y.data()},
@@ -35,14 +41,17 @@ void linear_forward(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> wei
 }
 
 template <>
-void linear_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, Cuda> weight, View<bfloat16, Cuda> dx) {
+void linear_backward_input(View<const bfloat16, Cuda> dy, View<const bfloat16, Cuda> weight, View<bfloat16, Cuda> dx,
+                           const LinearOptions& options) {
+  require_bfloat16_algorithm(options);
   if (dx.empty()) return;
   conv2d_bfloat16(problem_of(dx.shape(), weight.shape()), Bfloat16BackwardInput{dy.data(), weight.data(), dx.data()},
                   described(" input gradient", dx.shape(), weight.shape()));
 }
 
 void linear_backward_parameters(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy, View<float, Cuda> dw,
-                                View<float, Cuda> db) {
+                                View<float, Cuda> db, const LinearOptions& options) {
+  require_bfloat16_algorithm(options);
   if (x.empty()) return zero_gradients(dw, db);
   conv2d_bfloat16(problem_of(x.shape(), dw.shape()),
                   Bfloat16BackwardParameters{x.data(), dy.data(), dw.data(), db.data()},
@@ -50,8 +59,9 @@ void linear_backward_parameters(View<const bfloat16, Cuda> x, View<const bfloat1
 }
 
 template <>
-void linear_backward_weight(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy, View<float, Cuda> dw) {
-  linear_backward_parameters(x, dy, dw, {});
+void linear_backward_weight(View<const bfloat16, Cuda> x, View<const bfloat16, Cuda> dy, View<float, Cuda> dw,
+                            const LinearOptions& options) {
+  linear_backward_parameters(x, dy, dw, {}, options);
 }
 
 template <>

@@ -8,12 +8,21 @@
 
 namespace fusiform::kernels {
 
+namespace {
+
+/// Throws ConfigError for algorithms that linear layers do not have.
+[[nodiscard]] bool by_bf16x2(const LinearOptions& options) {
+  if (options.algorithm == ConvAlgorithm::bf16x2) return true;
+  if (options.algorithm == ConvAlgorithm::automatic) return false;
+  throw ConfigError("linear: expected `automatic` or `bf16x2` on a GPU, got another algorithm");
+}
+
+}  // namespace
+
 template <>
 void linear_forward(View<const float, Cuda> x, View<const float, Cuda> weight, View<const float, Cuda> bias,
                     View<float, Cuda> y, const LinearOptions& options) {
-  if (options.algorithm == ConvAlgorithm::bf16x2) return linear_forward_bf16x2(x, weight, bias, options.relu, y);
-  if (options.algorithm != ConvAlgorithm::automatic)
-    throw ConfigError("linear: expected `automatic` or `bf16x2` on a GPU, got another algorithm");
+  if (by_bf16x2(options)) return linear_forward_bf16x2(x, weight, bias, options.relu, y);
   const Index images = x.shape()[0], out = weight.shape()[0], in = weight.shape()[1];
   using Pass = Product<MatrixLines<float>, MatrixLines<float>, RowsOfMatrix<float>>;
   run_product<FloatEngine>(Pass{.left = {x.data(), images, in},
@@ -30,7 +39,9 @@ void linear_forward(View<const float, Cuda> x, View<const float, Cuda> weight, V
 }
 
 template <>
-void linear_backward_input(View<const float, Cuda> dy, View<const float, Cuda> weight, View<float, Cuda> dx) {
+void linear_backward_input(View<const float, Cuda> dy, View<const float, Cuda> weight, View<float, Cuda> dx,
+                           const LinearOptions& options) {
+  if (by_bf16x2(options)) return linear_backward_input_bf16x2(dy, weight, dx);
   const Index images = dx.shape()[0], out = weight.shape()[0], in = weight.shape()[1];
   using Pass = Product<MatrixLines<float>, MatrixTerms<float>, RowsOfMatrix<float>>;
   run_product<FloatEngine>(Pass{.left = {dy.data(), images, out},
@@ -47,7 +58,8 @@ void linear_backward_input(View<const float, Cuda> dy, View<const float, Cuda> w
 
 template <>
 void linear_backward_weight(View<const float, Cuda> x, View<const float, Cuda> dy,
-                            std::type_identity_t<View<float, Cuda>> dw) {
+                            std::type_identity_t<View<float, Cuda>> dw, const LinearOptions& options) {
+  if (by_bf16x2(options)) return linear_backward_weight_bf16x2(x, dy, dw);
   const Index images = x.shape()[0], out = dw.shape()[0], in = dw.shape()[1];
   using Pass = Product<MatrixTerms<float>, MatrixTerms<float>, RowsOfMatrix<float>>;
   run_product<FloatEngine>(Pass{.left = {dy.data(), out, images},

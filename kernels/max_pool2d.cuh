@@ -2,22 +2,9 @@
 /// Maximum over windows on a GPU; see fusiform/ops/max_pool2d.hpp.
 
 #include "pool2d.cuh"
+#include "take_maxima.cuh"
 
 namespace fusiform::kernels {
-
-/// Takes one pixel of a window into the maxima: the first of equal ones stays, and NaN counts as the largest.
-template <int N, class T>
-__device__ inline void take_maxima(const T (&elements)[N], std::int32_t position, T (&best)[N],
-                                   std::int32_t (&positions)[N]) {
-#pragma unroll
-  for (int k = 0; k < N; ++k) {
-    const Master<T> value = arch::number(elements[k]);
-    if (value > arch::number(best[k]) || value != value) {
-      best[k] = elements[k];
-      positions[k] = position;
-    }
-  }
-}
 
 /// Windows of Kernel x Kernel pixels, all of which are loaded before they are compared; any for Kernel = 0. Behind a
 /// ReLU maxima that are not positive have position -1.

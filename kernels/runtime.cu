@@ -16,19 +16,27 @@ namespace fusiform {
 namespace kernels {
 
 DeviceCode usable_device_code() {
-  // A GPU stays what it is; under the emulator tests go through the kinds.
 #if defined(FUSIFORM_EMULATE_CUDA)
-  return device_code();
+  enter_process_device();
+  return device_code();  // tests go through the kinds
 #else
-  static const DeviceCode code = device_code();
-  if (code == DeviceCode::none) throw ConfigError("cuda: expected a usable GPU, found " + describe_devices().front());
+  static const DeviceCode code = [] {
+    if (device_count() == 0) return DeviceCode::none;
+    enter_process_device();
+    return device_code();
+  }();
+  if (code == DeviceCode::none) throw ConfigError("cuda: expected a usable GPU, found " + describe_used_device(Cuda{}));
+  enter_process_device();
   return code;
 #endif
 }
 
 #if defined(FUSIFORM_EMULATE_CUDA)
 
-CudaStream current_stream() noexcept { return nullptr; }
+CudaStream current_stream() {
+  enter_process_device();
+  return nullptr;
+}
 StreamScope::StreamScope(CudaStream stream) noexcept : before_(stream) {}
 StreamScope::~StreamScope() = default;
 
@@ -40,27 +48,32 @@ int multiprocessor_count() { return 3; }
 namespace {
 thread_local CudaStream stream_of_thread = cudaStreamPerThread;
 
-/// The current GPU's pool keeps what is freed for the next allocation: giving it back to the driver takes long.
-void keep_freed_memory() {
-  int device = 0;
-  check_cuda(cudaGetDevice(&device), "device");
+/// The GPU's.
+cudaMemPool_t memory_pool() {
   cudaMemPool_t pool{};
-  check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "memory pool");
+  check_cuda(cudaDeviceGetDefaultMemPool(&pool, process_device()), "memory pool");
+  return pool;
+}
+
+/// The pool keeps what is freed for the next allocation: giving it back to the driver takes long.
+void keep_freed_memory() {
   std::uint64_t threshold = UINT64_MAX;
-  check_cuda(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold), "memory pool");
+  check_cuda(cudaMemPoolSetAttribute(memory_pool(), cudaMemPoolAttrReleaseThreshold, &threshold), "memory pool");
 }
 }  // namespace
 
-CudaStream current_stream() noexcept { return stream_of_thread; }
+CudaStream current_stream() {
+  enter_process_device();
+  return stream_of_thread;
+}
 StreamScope::StreamScope(CudaStream stream) noexcept : before_(stream_of_thread) { stream_of_thread = stream; }
 StreamScope::~StreamScope() { stream_of_thread = before_; }
 
 int multiprocessor_count() {
   static const int count = [] {
-    int device = 0;
+    enter_process_device();
     int found = 0;
-    check_cuda(cudaGetDevice(&device), "device");
-    check_cuda(cudaDeviceGetAttribute(&found, cudaDevAttrMultiProcessorCount, device), "device");
+    check_cuda(cudaDeviceGetAttribute(&found, cudaDevAttrMultiProcessorCount, process_device()), "device");
     return found;
   }();
   return count;
@@ -77,6 +90,8 @@ constexpr std::size_t alignment = 256;  // as the device's allocator
 }
 
 void* allocate_bytes(Cuda, std::size_t bytes) {
+  kernels::enter_process_device();
+  cuda_emulation::check_device();
   const std::size_t size = (bytes + alignment - 1) / alignment * alignment;
   void* memory = std::aligned_alloc(alignment, size);
   if (memory == nullptr) throw std::bad_alloc();
@@ -90,9 +105,11 @@ void deallocate_bytes(Cuda, void* memory) noexcept {
     std::free(memory);
 }
 void copy_bytes(Cuda, void* to, const void* from, std::size_t bytes) {
+  kernels::enter_process_device();
   if (bytes > 0) cuda_emulation::start([=] { std::memcpy(to, from, bytes); });
 }
 void zero_bytes(Cuda, void* memory, std::size_t bytes) {
+  kernels::enter_process_device();
   if (bytes > 0) cuda_emulation::start([=] { std::memset(memory, 0, bytes); });
 }
 void synchronize(Cuda) {
@@ -141,7 +158,13 @@ void* allocate_bytes(Cuda, std::size_t bytes) {
   }
   return memory;
 }
-void deallocate_bytes(Cuda, void* memory) noexcept { (void)cudaFreeAsync(memory, kernels::current_stream()); }
+void deallocate_bytes(Cuda, void* memory) noexcept {
+  try {
+    (void)cudaFreeAsync(memory, kernels::current_stream());
+  } catch (...) {
+    // No way to the GPU: its memory is gone.
+  }
+}
 void copy_bytes(Cuda, void* to, const void* from, std::size_t bytes) {
   if (bytes > 0)
     check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, kernels::current_stream()), "cuda: copy");
@@ -169,10 +192,7 @@ std::size_t free_device_bytes(Cuda) {
   std::size_t free = 0;
   std::size_t total = 0;
   check_cuda(cudaMemGetInfo(&free, &total), "cuda: free memory");
-  int device = 0;
-  check_cuda(cudaGetDevice(&device), "device");
-  cudaMemPool_t pool{};
-  check_cuda(cudaDeviceGetDefaultMemPool(&pool, device), "memory pool");
+  cudaMemPool_t const pool = kernels::memory_pool();
   std::uint64_t reserved = 0;
   std::uint64_t used = 0;
   check_cuda(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved), "memory pool");
@@ -181,6 +201,7 @@ std::size_t free_device_bytes(Cuda) {
 }
 
 void* allocate_pinned_bytes(Cuda, std::size_t bytes) {
+  kernels::enter_process_device();
   void* memory = nullptr;
   const cudaError_t code = cudaMallocHost(&memory, bytes);
   if (code != cudaSuccess) {
@@ -202,6 +223,7 @@ void start_copy_bytes_from(Cuda, void* to, const void* from, std::size_t bytes) 
 }
 
 CudaEvent::CudaEvent() {
+  kernels::enter_process_device();
   cudaEvent_t event{};
   check_cuda(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cuda: event");
   event_ = event;
@@ -220,6 +242,7 @@ void CudaEvent::hold_back() const {
 }
 
 SideStream::SideStream() {
+  kernels::enter_process_device();
   cudaStream_t stream{};
   check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cuda: stream");
   stream_ = stream;
@@ -236,6 +259,11 @@ SideStream::Scope::~Scope() { kernels::stream_of_thread = static_cast<cudaStream
 #endif
 
 std::vector<std::string> describe_devices(Cuda) { return kernels::describe_devices(); }
+std::string describe_used_device(Cuda) {
+  const std::vector<std::string> all = kernels::describe_devices();
+  const auto used = static_cast<std::size_t>(kernels::process_device());
+  return all.at(used < all.size() ? used : 0);  // without a GPU one line says why
+}
 void require_device(Cuda) { (void)kernels::usable_device_code(); }
 
 }  // namespace fusiform

@@ -7,11 +7,12 @@
 
 #include "device_code.hpp"
 #include "launch.cuh"
+#include "process_device.hpp"
 
 namespace fusiform::kernels {
 
-/// The calling thread's stream; see StreamScope.
-[[nodiscard]] CudaStream current_stream() noexcept;
+/// The calling thread's stream, on the GPU of the process; see StreamScope. Throws as enter_process_device.
+[[nodiscard]] CudaStream current_stream();
 
 /// Makes `stream` the calling thread's for a scope.
 class StreamScope {
@@ -25,10 +26,10 @@ class StreamScope {
   CudaStream before_;
 };
 
-/// Multiprocessors of the current GPU; asked once.
+/// Multiprocessors of the GPU; asked once.
 [[nodiscard]] int multiprocessor_count();
 
-/// Which kernels the current GPU runs; asked once. Throws ConfigError if none.
+/// Which kernels the GPU runs; asked once. Throws ConfigError if none.
 [[nodiscard]] DeviceCode usable_device_code();
 
 /// Blocks of 256 threads for `count` independent elements, `each` for a thread; kernels stride over the grid, since

@@ -2,6 +2,8 @@
 /// the forward pass of both, results compared before they are timed. Prints a table, writes one JSON object a line.
 /// Usage: conv2d_gpu [--json FILE] [--seconds S] [--batch N] [--tiles]
 
+// The kernels for CPUs that come along have pragmas of g++ that nvcc does not know.
+#pragma nv_diag_suppress 1675
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -16,15 +18,25 @@ using namespace conv2d_timing;
 struct Layer {
   const char* name;
   int size, in, out, kernel, stride, padding;
+  bool pooled = false;  ///< VGG16 has a max pooling behind it, or behind a layer of the same shape
 };
 
 /// The convolutions of VGG16 that differ in shape, three of ResNet-50, and first layers; the most telling first.
 constexpr Layer layers[] = {
-    {"vgg3_2", 56, 256, 256, 3, 1, 1},   {"vgg4_2", 28, 512, 512, 3, 1, 1},  {"vgg1_2", 224, 64, 64, 3, 1, 1},
-    {"vgg5_1", 14, 512, 512, 3, 1, 1},   {"vgg2_2", 112, 128, 128, 3, 1, 1}, {"vgg2_1", 112, 64, 128, 3, 1, 1},
-    {"vgg3_1", 56, 128, 256, 3, 1, 1},   {"vgg4_1", 28, 256, 512, 3, 1, 1},  {"res3_2s2", 56, 128, 128, 3, 2, 1},
-    {"res3_1x1", 28, 512, 128, 1, 1, 0}, {"res2_1x1", 56, 64, 256, 1, 1, 0}, {"vgg1_1", 224, 3, 64, 3, 1, 1},
-    {"res1", 224, 3, 64, 7, 2, 3},       {"alex1", 224, 3, 64, 11, 4, 2},
+    {"vgg3_2", 56, 256, 256, 3, 1, 1, true},
+    {"vgg4_2", 28, 512, 512, 3, 1, 1, true},
+    {"vgg1_2", 224, 64, 64, 3, 1, 1, true},
+    {"vgg5_1", 14, 512, 512, 3, 1, 1, true},
+    {"vgg2_2", 112, 128, 128, 3, 1, 1, true},
+    {"vgg2_1", 112, 64, 128, 3, 1, 1},
+    {"vgg3_1", 56, 128, 256, 3, 1, 1},
+    {"vgg4_1", 28, 256, 512, 3, 1, 1},
+    {"res3_2s2", 56, 128, 128, 3, 2, 1},
+    {"res3_1x1", 28, 512, 128, 1, 1, 0},
+    {"res2_1x1", 56, 64, 256, 1, 1, 0},
+    {"vgg1_1", 224, 3, 64, 3, 1, 1},
+    {"res1", 224, 3, 64, 7, 2, 3},
+    {"alex1", 224, 3, 64, 11, 4, 2},
 };
 
 struct Options {
@@ -81,6 +93,29 @@ void report_tiles(const Layer& layer, const Conv2dProblem& p, Pass pass, Bench& 
   std::fflush(stdout);
 }
 
+/// A forward pass and a pooling, in one kernel by every tile, in two, and with cuDNN's convolution.
+void report_pooled(const Layer& layer, const Conv2dProblem& p, const PooledResult& r, int multiprocessors,
+                   std::FILE* json) {
+  const int plan = plan_pixels(pooled_product(p), multiprocessors).tile;
+  std::printf("%-9s b%-4d forward and max pool %.1f us in one kernel%s, %.1f us in two, %.1f us after cudnn | tiles:",
+              layer.name, p.images, r.at_once[plan] * 1e3,
+              pools_at_once(p, multiprocessors, 2) ? ", the choice" : ", not the choice", r.in_two * 1e3,
+              r.after_cudnn * 1e3);
+  for (int tile = 0; tile < int(std::size(hopper_pixel_tiles)); ++tile)
+    if (r.at_once[tile] > 0) std::printf(" %d%s %.1f", tile, tile == plan ? "*" : "", r.at_once[tile] * 1e3);
+  std::printf("\n");
+  std::fflush(stdout);
+  if (json == nullptr) return;
+  const auto write = [&](const char* way, double milliseconds) {
+    if (milliseconds > 0)
+      std::fprintf(json, "{\"name\": \"conv2d/forward_max_pool/%s_b%d/bf16/%s\", \"microseconds\": %.2f}\n", layer.name,
+                   p.images, way, 1e3 * milliseconds);
+  };
+  write("fusiform_one_kernel", r.at_once[plan]);
+  write("fusiform_two_kernels", r.in_two);
+  write("cudnn", r.after_cudnn);
+}
+
 Options parse(int count, char** arguments) {
   Options options;
   for (int i = 1; i < count; ++i) {
@@ -129,6 +164,10 @@ int run(const Options& options) {
           report_tiles(layer, p, pass, bench, device.multiProcessorCount);
         else
           right &= report(layer, p, pass, bench.measure(pass, library ? &*library : nullptr), json);
+        if (pass == Pass::forward && layer.pooled && !options.tiles)
+          report_pooled(layer, p, bench.measure_pooled(), device.multiProcessorCount, json);
+        if (pass == Pass::backward_input && !options.tiles)
+          std::printf("%32s and a ReLU %.1f us\n", "", bench.measure_with_relu() * 1e3);
       }
     }
   if (json != nullptr) std::fclose(json);

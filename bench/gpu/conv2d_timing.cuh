@@ -10,6 +10,7 @@
 
 #include "kernels/conv2d_few_channels.cuh"
 #include "kernels/conv2d_hopper.cuh"
+#include "kernels/conv2d_then_pool.cuh"
 #include "kernels/cudnn_conv2d.hpp"
 #include "tests/cuda/device_memory.cuh"
 
@@ -29,6 +30,13 @@ struct Tensors {
 struct Result {
   double ours = 0, cudnn = 0, error = 0;
   double with_bias = 0;  ///< ours, with the bias gradient too
+};
+
+/// Milliseconds of a forward pass and a pooling: in one kernel, by every tile (0: not taken), in two, and with cuDNN's
+/// convolution.
+struct PooledResult {
+  double at_once[std::size(hopper_pixel_tiles)] = {};
+  double in_two = 0, after_cudnn = 0;
 };
 
 inline double median(std::vector<double> values) {
@@ -120,14 +128,51 @@ class Bench {
     HopperRun run = run_;
     run.tile = tile;
     run.splits = splits;
-    const auto work = [&](int set) { ours(pass, set, run); };
+    return time([&](int set) { ours(pass, set, run); });
+  }
+
+  /// After the forward pass has been measured: the peer is its.
+  PooledResult measure_pooled() {
+    const std::int64_t count = std::int64_t(p_.images) * (p_.out_height() / 2) * (p_.out_width() / 2) * p_.out_channels;
+    auto* y = arena_->take<bf16>(count);
+    const Conv2dMaxPool pool{true, arena_->take<std::int32_t>(count), true};
+    PooledResult result;
+    result.in_two = time([&](int set) {
+      ours(Pass::forward, set, run_);
+      pool_between(p_, sets_[std::size_t(set)].y, pool, y);
+    });
+    if (peer_)
+      result.after_cudnn = time([&](int set) {
+        (*peer_)(set);
+        pool_between(p_, sets_[std::size_t(set)].other_y, pool, y);
+      });
+    HopperRun run = run_;
+    for (run.tile = 0; run.tile < int(std::size(hopper_pixel_tiles)); ++run.tile)
+      if (pooled_product(p_).takes(hopper_pixel_tiles[run.tile]))
+        result.at_once[run.tile] = time([&](int set) {
+          const Tensors& t = sets_[std::size_t(set)];
+          conv2d_forward_hopper(p_, t.x, t.w, {.bias = t.bias, .relu = true, .max_pool = pool}, y, run);
+        });
+    return result;
+  }
+
+  /// An input gradient that goes on through a ReLU whose output is another set's image.
+  double measure_with_relu() {
+    return time([&](int set) {
+      const Tensors& t = sets_[std::size_t(set)];
+      conv2d_backward_input_hopper(p_, t.y, t.w, t.x, run_, sets_[std::size_t(set + 1) % sets_.size()].x);
+    });
+  }
+
+ private:
+  /// The median of 5 samples.
+  double time(const std::function<void(int)>& work) {
     const double about = sample(work, 1.0);
     std::vector<double> times;
     for (int i = 0; i < 5; ++i) times.push_back(sample(work, about));
     return median(times);
   }
 
- private:
   void ours_few_channels(Pass pass, const Tensors& t, bool bias_gradient) const {
     const FewChannelsRun run{.multiprocessors = run_.multiprocessors, .shared_bytes = 227 << 10};
     if (pass == Pass::forward) conv2d_forward_few_channels(p_, t.x, t.w, {.bias = t.bias, .relu = true}, t.y, run);

@@ -10,32 +10,16 @@ images and labels on the device; a step is forward pass, loss, gradients and upd
 
 import argparse
 import contextlib
+import pathlib
 import statistics
+import sys
 import time
 
 import torch
 from torch import nn
 
-FEATURES = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M"]
-
-
-def build(size, classes):
-    """VGG16 as torchvision has it, without its adaptive pooling, which does nothing at 224 x 224."""
-    layers, channels, width = [], 3, size
-    for token in FEATURES:
-        if token == "M":
-            layers.append(nn.MaxPool2d(2))
-            width //= 2
-        else:
-            layers += [nn.Conv2d(channels, token, 3, padding=1), nn.ReLU(inplace=True)]
-            channels = token
-    layers.append(nn.Flatten())
-    inputs = channels * width * width
-    for outputs in (4096, 4096):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True), nn.Dropout()]
-        inputs = outputs
-    layers.append(nn.Linear(inputs, classes))
-    return nn.Sequential(*layers)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.vgg_torch import VGG16, build
 
 
 class Training:
@@ -45,7 +29,8 @@ class Training:
         self.cuda = arguments.device == "cuda"
         self.autocast = not arguments.float
         self.device = arguments.device
-        self.net = build(arguments.size, arguments.classes).to(arguments.device, memory_format=torch.channels_last)
+        self.net = build(VGG16, [4096, 4096], True, arguments.size, arguments.classes)
+        self.net = self.net.to(arguments.device, memory_format=torch.channels_last)
         self.images = torch.randn(batch, 3, arguments.size, arguments.size, device=arguments.device)
         self.images = self.images.contiguous(memory_format=torch.channels_last)
         if self.autocast:

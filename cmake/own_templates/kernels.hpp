@@ -36,12 +36,12 @@
 #define FUSIFORM_KERNELS_winograd_2x2(prefix, T) FUSIFORM_WINOGRAD_KERNELS(prefix, 2, T)
 #define FUSIFORM_KERNELS_winograd_4x4(prefix, T) FUSIFORM_WINOGRAD_KERNELS(prefix, 4, T)
 
-#define FUSIFORM_KERNELS_linear(prefix, T)                                                                \
-  prefix void channel_update<T>(const ChannelUpdate<T>&);                                                 \
-  prefix void linear_forward<T>(View<const T, Cpu>, View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>, \
-                                const LinearOptions&);                                                    \
-  prefix void linear_backward_input<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>);             \
-  prefix void linear_backward_weight<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>);
+#define FUSIFORM_KERNELS_linear(prefix, T)                                                                          \
+  prefix void channel_update<T>(const ChannelUpdate<T>&);                                                           \
+  prefix void linear_forward<T>(View<const T, Cpu>, View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>,           \
+                                const LinearOptions&);                                                              \
+  prefix void linear_backward_input<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>, const LinearOptions&); \
+  prefix void linear_backward_weight<T>(View<const T, Cpu>, View<const T, Cpu>, View<T, Cpu>, const LinearOptions&);
 
 #define FUSIFORM_KERNELS_pool2d(prefix, T)                                                                 \
   prefix void max_pool2d_forward<T>(View<const T, Cpu>, const PoolWindow&, bool, View<T, Cpu>,             \

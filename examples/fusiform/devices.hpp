@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <fusiform/core/communicator.hpp>
 #include <fusiform/study/study_device.hpp>
 
 /// `--device`.
@@ -15,8 +16,13 @@ inline void add_device_option(CLI::App& command, std::string& device) {
       ->check(CLI::IsMember({"cpu", "cuda"}));
 }
 
-/// The device of this name. Throws ConfigError if this build or this machine does not have it.
-[[nodiscard]] const fusiform::StudyDevice& choose_device(const std::string& name);
+/// The device of this name. The processes of a team take the GPUs of their machine in turn. Throws ConfigError if this
+/// build or this machine does not have it.
+[[nodiscard]] const fusiform::StudyDevice& choose_device(const std::string& name,
+                                                         const fusiform::Communicator& team = fusiform::this_process());
 
 /// One line each.
 [[nodiscard]] std::vector<std::string> describe_all_devices();
+
+/// The GPU that this process of the team would use; "" without one. Throws ConfigError if it cannot be used.
+[[nodiscard]] std::string describe_gpu_of(const fusiform::Communicator& team);

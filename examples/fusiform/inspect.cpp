@@ -4,6 +4,7 @@
 #include <fstream>
 #include <memory>
 
+#include <fusiform/core/error.hpp>
 #include <fusiform/data/pack.hpp>
 #include <fusiform/io/safetensors.hpp>
 
@@ -41,8 +42,19 @@ void inspect_tensors(const std::string& path) {
   std::printf("%zu tensors, %ld elements\n", file.names().size(), parameters);
 }
 
-void inspect_devices() {
+/// Where there is a GPU, also which one each process uses, or why it cannot.
+void inspect_devices(fusiform::Communicator& team) {
+  std::string own;
+  try {
+    own = describe_gpu_of(team);
+  } catch (const fusiform::ConfigError& error) {
+    own = error.what();
+  }
+  const std::vector<std::string> used = team.gather(own);
+  if (team.rank() > 0) return;
   for (const std::string& line : describe_all_devices()) std::printf("%s\n", line.c_str());
+  for (std::size_t process = 0; process < used.size(); ++process)
+    if (!used[process].empty()) std::printf("process %zu: %s\n", process, used[process].c_str());
 }
 
 bool is_pack(const std::string& path) {
@@ -53,16 +65,17 @@ bool is_pack(const std::string& path) {
 
 }  // namespace
 
-void add_inspect_command(CLI::App& program) {
+void add_inspect_command(CLI::App& program, fusiform::Communicator& team) {
   CLI::App* command =
       program.add_subcommand("inspect", "Show what is in a checkpoint, a safetensors file or a pack; or what computes");
   auto path = std::make_shared<std::string>();
   auto devices = std::make_shared<bool>(false);
   CLI::Option* file = command->add_option("file", *path, "The file");
   command->add_flag("--devices", *devices, "Show the devices that --device can name")->excludes(file);
-  command->callback([path, devices] {
-    if (*devices) return inspect_devices();
+  command->callback([path, devices, &team] {
+    if (*devices) return inspect_devices(team);
     if (path->empty()) throw CLI::RequiredError("file");
+    if (team.rank() > 0) return;
     is_pack(*path) ? inspect_pack(*path) : inspect_tensors(*path);
   });
 }

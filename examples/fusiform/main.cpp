@@ -19,7 +19,8 @@ namespace {
 
 /// Whether several processes do this command together; process 0 does the others alone.
 bool is_shared(int argc, char** argv) {
-  const std::array<std::string_view, 7> shared{"demo", "study", "train", "decode", "rank", "lesion", "report"};
+  const std::array<std::string_view, 8> shared{"demo", "study",  "train",  "decode",
+                                               "rank", "lesion", "report", "inspect"};
   return argc > 1 && std::find(shared.begin(), shared.end(), argv[1]) != shared.end();
 }
 
@@ -36,7 +37,7 @@ int run(int argc, char** argv, fusiform::Communicator& team) {
   add_pack_command(program);
   add_evaluate_command(program);
   add_features_command(program);
-  add_inspect_command(program);
+  add_inspect_command(program, team);
   add_records_command(program);
   try {
     program.parse(argc, argv);

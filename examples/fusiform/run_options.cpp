@@ -14,6 +14,10 @@
 void RunOptions::add_to(CLI::App& command, fusiform::StudyStage last) {
   command.add_option("--out", out, "Folder for the results; an interrupted study goes on there")->capture_default_str();
   add_device_option(command, device);
+  command
+      .add_option("--precision", precision,
+                  "In what trainings on a GPU compute, instead of the study's [train] precision")
+      ->check(CLI::IsMember({"float", "bf16x2", "bf16"}));
   command.add_option("--threads", threads, "Threads; 0: all cores. Results do not depend on it")
       ->check(CLI::NonNegativeNumber);
   command
@@ -46,6 +50,13 @@ void override_lesions(const RunOptions& options, fusiform::StudyConfig& config) 
   for (fusiform::VariantConfig& variant : config.variants) change(variant.lesion);
 }
 
+/// The same of trainings.
+void override_precision(const RunOptions& options, fusiform::StudyConfig& config) {
+  if (options.precision.empty()) return;
+  config.train.precision = options.precision;
+  for (fusiform::VariantConfig& variant : config.variants) variant.train.precision = options.precision;
+}
+
 }  // namespace
 
 void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusiform::StudyStage last,
@@ -54,9 +65,10 @@ void RunOptions::run(const std::function<fusiform::StudyConfig()>& config, fusif
   fusiform::StudyContext study{
       {}, fusiform::StudyPaths(out), fusiform::ProgressLine(quiet), skip_damaged, share_batches, &team};
   if (!fusiform::together_with_first(team, [&] {
-        study.device = &choose_device(device);
+        study.device = &choose_device(device, team);
         study.config = config();
         override_lesions(*this, study.config);
+        override_precision(*this, study.config);
       }))
     return;
   if (team.rank() > 0) return fusiform::own::serve_study(study);

@@ -13,6 +13,7 @@
 struct RunOptions {
   std::string out;
   std::string device = "cpu";
+  std::string precision;  ///< of trainings; "": as the study says
   int threads = 0;
   std::optional<bool> racing;
   std::optional<double> audit;     ///< instead of the study's

@@ -158,6 +158,7 @@
 #include <fusiform/nets/network.hpp>
 #include <fusiform/nets/node.hpp>
 #include <fusiform/nets/pass_plan.hpp>
+#include <fusiform/nets/pass_planner.hpp>
 #include <fusiform/nets/plan.hpp>
 #include <fusiform/nets/pytorch_layout.hpp>
 #include <fusiform/nets/resnet.hpp>
@@ -175,6 +176,7 @@
 #include <fusiform/ops/channel_update.hpp>
 #include <fusiform/ops/channel_update_shape.hpp>
 #include <fusiform/ops/conv2d.hpp>
+#include <fusiform/ops/conv2d_max_pool2d.hpp>
 #include <fusiform/ops/conv2d_shape.hpp>
 #include <fusiform/ops/convert.hpp>
 #include <fusiform/ops/copy.hpp>
@@ -199,6 +201,7 @@
 #include <fusiform/train/optimizer.hpp>
 #include <fusiform/train/optimizer_state.hpp>
 #include <fusiform/train/outcomes.hpp>
+#include <fusiform/train/recorded_passes.hpp>
 #include <fusiform/train/schedule.hpp>
 #include <fusiform/train/sgd.hpp>
 #include <fusiform/train/step_exchange.hpp>

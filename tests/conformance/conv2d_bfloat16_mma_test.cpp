@@ -53,7 +53,7 @@ TEST_CASE("bf16 convolutions by mma.sync agree with sums in double", "[ops][bflo
     const auto y = result_of<bfloat16>(
         dy.shape(), [&](Result r) { kernels::conv2d_forward_mma(x_there, weight_there, bias_there, c.options, r); });
     const auto dx = result_of<bfloat16>(
-        x.shape(), [&](Result r) { kernels::conv2d_backward_input_mma(dy_there, weight_there, c.options, r); });
+        x.shape(), [&](Result r) { kernels::conv2d_backward_input_mma(dy_there, weight_there, c.options, {}, r); });
     const auto dw = result_of<float>(
         weight.shape(), [&](Gradient r) { kernels::conv2d_backward_weight_mma(x_there, dy_there, c.options, r); });
     const auto db = result_of<float>(bias.shape(), [&](Gradient r) { kernels::conv2d_backward_bias_mma(dy_there, r); });

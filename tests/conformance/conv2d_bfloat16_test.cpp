@@ -180,6 +180,18 @@ TEST_CASE("bf16 convolution refuses algorithms made for float", "[ops][bfloat16]
   }
 }
 
+TEST_CASE("bf16 linear layer refuses algorithms made for float", "[ops][bfloat16]") {
+  const Tensor<bfloat16, TestDevice> x(Shape{2, 8}), weight(Shape{16, 8}), dy(Shape{2, 16});
+  Tensor<bfloat16, TestDevice> y(dy.shape()), dx(x.shape());
+  Tensor<float, TestDevice> dw(weight.shape());
+  const auto none = View<float, TestDevice>();
+  const LinearOptions options{.algorithm = ConvAlgorithm::bf16x2};
+  CHECK_THROWS_AS((linear_forward<bfloat16, TestDevice>(x, weight, none, y.view(), options)), ConfigError);
+  CHECK_THROWS_AS((linear_backward_input<bfloat16, TestDevice>(dy, weight, dx.view(), options)), ConfigError);
+  CHECK_THROWS_AS((linear_backward_weight<bfloat16, TestDevice>(x, dy, dw.view(), options)), ConfigError);
+  CHECK_THROWS_AS((linear_backward_parameters<bfloat16, TestDevice>(x, dy, dw.view(), none, options)), ConfigError);
+}
+
 TEST_CASE("bf16 operations refuse gradients of other shapes", "[ops][bfloat16]") {
   const Tensor<bfloat16, TestDevice> x(Shape{1, 4, 4, 8}), dy(Shape{1, 4, 4, 16});
   Tensor<float, TestDevice> dw(Shape{16, 1, 1, 8}), db(Shape{16}), other(Shape{8});

@@ -1,8 +1,10 @@
 /// Linear layers against three loops in double, at sizes around the tiles of all devices.
 
+#include <array>
 #include <cmath>
 #include <vector>
 
+#include <fusiform/layers/linear.hpp>
 #include <fusiform/ops/linear.hpp>
 #include <fusiform/ops/relu.hpp>
 
@@ -44,14 +46,14 @@ struct Problem {
       linear_forward<T, TestDevice>(on_device(x), on_device(weight), device_bias, result, options);
     });
   }
-  [[nodiscard]] Tensor<T, Cpu> dx() const {
+  [[nodiscard]] Tensor<T, Cpu> dx(const LinearOptions& options = {}) const {
     return result_of<T>(x.shape(), [&](View<T, TestDevice> result) {
-      linear_backward_input<T, TestDevice>(on_device(dy), on_device(weight), result);
+      linear_backward_input<T, TestDevice>(on_device(dy), on_device(weight), result, options);
     });
   }
-  [[nodiscard]] Tensor<T, Cpu> dw() const {
+  [[nodiscard]] Tensor<T, Cpu> dw(const LinearOptions& options = {}) const {
     return result_of<T>(weight.shape(), [&](View<T, TestDevice> result) {
-      linear_backward_weight<T, TestDevice>(on_device(x), on_device(dy), result);
+      linear_backward_weight<T, TestDevice>(on_device(x), on_device(dy), result, options);
     });
   }
   [[nodiscard]] Tensor<T, Cpu> db() const {
@@ -121,22 +123,61 @@ TEMPLATE_LIST_TEST_CASE("linear is the matrix product", "[ops][linear]", TestSca
 }
 
 TEST_CASE("linear by bf16x2 is the matrix product within 2e-5", "[ops][linear]") {
+  const LinearOptions bf16x2{.algorithm = ConvAlgorithm::bf16x2};
   for (const Sizes& s : all_sizes) {
     CAPTURE(s.batch, s.in, s.out);
     if (s.in * s.out > 1 << 20) continue;
     const Problem<float> p(s);
     if (std::same_as<TestDevice, Cpu>) {
-      CHECK_THROWS_AS(p.y({.algorithm = ConvAlgorithm::bf16x2}), ConfigError);
+      CHECK_THROWS_AS(p.y(bf16x2), ConfigError);
+      CHECK_THROWS_AS(p.dx(bf16x2), ConfigError);
+      CHECK_THROWS_AS(p.dw(bf16x2), ConfigError);
       continue;
     }
-    const auto y = p.y({.algorithm = ConvAlgorithm::bf16x2});
-    CHECK(normalised_error(reference_of(p).y, y) < 2e-5);
+    const auto y = p.y(bf16x2), dx = p.dx(bf16x2);
+    const Results expected = reference_of(p);
+    CHECK(normalised_error(expected.y, y) < 2e-5);
+    CHECK(normalised_error(expected.dx, dx) < 2e-5);
+    CHECK(normalised_error(expected.dw, p.dw(bf16x2)) < 2e-5);
     if (s.batch == 0) continue;
     const Problem<float> last = p.last(1);
-    CHECK(same_bits(last.y({.algorithm = ConvAlgorithm::bf16x2}),
-                    Tensor<float, Cpu>(last.dy.shape(), y.view().batch_range(s.batch - 1, 1).span())));
+    CHECK(same_bits(last.y(bf16x2), Tensor<float, Cpu>(last.dy.shape(), y.view().batch_range(s.batch - 1, 1).span())));
+    CHECK(same_bits(last.dx(bf16x2), Tensor<float, Cpu>(last.x.shape(), dx.view().batch_range(s.batch - 1, 1).span())));
   }
-  CHECK_THROWS_AS(Problem<float>({1, 2, 3}).y({.algorithm = ConvAlgorithm::direct}), ConfigError);
+  const LinearOptions direct{.algorithm = ConvAlgorithm::direct};
+  CHECK_THROWS_AS(Problem<float>({1, 2, 3}).y(direct), ConfigError);
+  CHECK_THROWS_AS(Problem<float>({1, 2, 3}).dx(direct), ConfigError);
+  CHECK_THROWS_AS(Problem<float>({1, 2, 3}).dw(direct), ConfigError);
+}
+
+TEST_CASE("a linear layer computes by the algorithm that it is given", "[layers][linear]") {
+  const Problem<float> p({9, 97, 40});
+  Linear<float, TestDevice> layer({.in = 97, .out = 40});
+  layer.parameters()[0].value = on_device(p.weight);
+  layer.parameters()[1].value = on_device(p.bias);
+  const auto x = on_device(p.x), dy = on_device(p.dy);
+  const std::array inputs{x.view()};
+  LayerState<float, TestDevice> state;
+  const auto forward = [&](View<float, TestDevice> y) {
+    layer.forward({.inputs = inputs, .output = y, .state = state});
+  };
+  const auto backward = [&](View<float, TestDevice> dx) {
+    const std::array gradients{dx};
+    layer.backward(
+        {.inputs = inputs, .output = {}, .output_gradient = dy, .input_gradients = gradients, .state = state});
+  };
+  for (const ConvAlgorithm algorithm : {ConvAlgorithm::automatic, ConvAlgorithm::bf16x2, ConvAlgorithm::automatic}) {
+    layer.set_algorithm(algorithm);
+    const LinearOptions options{.algorithm = algorithm};
+    if (std::same_as<TestDevice, Cpu> && algorithm == ConvAlgorithm::bf16x2) {
+      CHECK_THROWS_AS(result_of<float>(p.dy.shape(), forward), ConfigError);
+      continue;
+    }
+    CHECK(same_bits(result_of<float>(p.dy.shape(), forward), p.y(options)));
+    CHECK(same_bits(result_of<float>(p.x.shape(), backward), p.dx(options)));
+    CHECK(same_bits(on_host(layer.parameters()[0].gradient), p.dw(options)));
+  }
+  if (std::same_as<TestDevice, Cuda>) CHECK_FALSE(same_bits(p.dw(), p.dw({.algorithm = ConvAlgorithm::bf16x2})));
 }
 
 TEST_CASE("linear agrees with PyTorch", "[ops][linear]") {

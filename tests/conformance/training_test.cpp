@@ -24,34 +24,33 @@ using namespace fusiform::test;
 
 namespace {
 
-constexpr Index batches_in_epoch = 2;
 constexpr Index images_in_batch = 6;  // the last batch of an epoch is smaller by one
 
 /// Random images 9 x 7 with random classes, others in every epoch.
 template <Scalar T>
 class RandomBatches final : public BatchSource<T, Cpu> {
  public:
-  explicit RandomBatches(std::uint64_t seed, Index classes = 4) : rng_(seed), classes_(classes) {}
+  explicit RandomBatches(std::uint64_t seed, Index batches) : rng_(seed), batches_(batches) {}
 
-  [[nodiscard]] Index image_count() const noexcept override { return batches_in_epoch * images_in_batch - 1; }
+  [[nodiscard]] Index image_count() const noexcept override { return batches_ * images_in_batch - 1; }
   void start_epoch(Index epoch) override {
     epoch_ = epoch;
     next_ = 0;
   }
   [[nodiscard]] const Batch<T>* next() override {
-    if (next_ == batches_in_epoch) return nullptr;
-    const Index count = images_in_batch - (++next_ == batches_in_epoch ? 1 : 0);
+    if (next_ == batches_) return nullptr;
+    const Index count = images_in_batch - (++next_ == batches_ ? 1 : 0);
     Rng rng = rng_.stream(static_cast<std::uint64_t>(epoch_)).stream(static_cast<std::uint64_t>(next_));
     batch_.images.resize({count, 9, 7, 3});
     for (T& value : batch_.images.span()) value = static_cast<T>(static_cast<float>(rng.normal()));
     batch_.labels.clear();
-    for (Index i = 0; i < count; ++i) batch_.labels.push_back(rng.below(classes_));
+    for (Index i = 0; i < count; ++i) batch_.labels.push_back(rng.below(4));
     return &batch_;
   }
 
  private:
   Rng rng_;
-  Index classes_;
+  Index batches_;  // in an epoch
   Index epoch_ = 0;
   Index next_ = 0;
   Batch<T> batch_;
@@ -83,18 +82,18 @@ template <Scalar T, Device D>
 template <Scalar T, Device D>
 class Training {
  public:
-  Training(Network<T, D> network, const std::string& optimizer) : network_(std::move(network)) {
+  Training(Network<T, D> network, const std::string& optimizer, Index batches = 2) : network_(std::move(network)) {
     std::vector<TrainStream<T, D>> streams;
     std::vector<std::unique_ptr<Optimizer<T, D>>> optimizers;
     for (const NodeId head : network_.heads()) {
-      sources_.push_back(std::make_unique<RandomBatches<T>>(head));
+      sources_.push_back(std::make_unique<RandomBatches<T>>(head, batches));
       streams.push_back({network_.node(head).name, head, on_device(*sources_.back())});
       optimizers.push_back(make_optimizer<T, D>(optimizer));
     }
     trainer_ = std::make_unique<Trainer<T, D>>(network_, std::move(streams), std::move(optimizers), Rng(3));
   }
 
-  EpochReport epoch(Index number) { return trainer_->run_epoch(number, 0.05); }
+  EpochReport epoch(Index number) { return trainer_->run_epoch(number, 0.05 / static_cast<double>(number)); }
   [[nodiscard]] Network<T, D>& network() { return network_; }
   [[nodiscard]] Trainer<T, D>& trainer() { return *trainer_; }
 
@@ -231,6 +230,74 @@ TEST_CASE("weights go from net to net on every device", "[nets]") {
   CHECK(same("conv2", source));
   CHECK(same("fc", other));
   CHECK_THROWS_AS(copy_weights(source, other = small_net("chain").build<float>()), ShapeError);
+}
+
+// A GPU replays the fifth to eighth of nine steps: images lie in two places in turn, each of which is used once before
+// its passes are recorded, and the last batch is smaller.
+TEST_CASE("replayed steps do what steps do that are started one by one", "[train][graph]") {
+  const Network<float, Cpu> start = net_of(everything);
+  const Index replays = std::same_as<TestDevice, Cuda> ? 4 : 0;
+  for (const char* optimizer : {"sgd", "adam"}) {
+    CAPTURE(optimizer);
+    Training<float, TestDevice> replayed(copied_network<float, TestDevice>(start), optimizer, 9);
+    Training<float, TestDevice> started(copied_network<float, TestDevice>(start), optimizer, 9);
+    started.trainer().replay_steps(false);
+    for (const Index epoch : {1, 2}) {
+      const EpochReport report = replayed.epoch(epoch);
+      CHECK(report.loss == started.epoch(epoch).loss);
+      CHECK(replayed.trainer().replayed_steps() == epoch * replays);
+      CHECK(all_values(replayed.network()) == all_values(started.network()));
+      for (Network<float, TestDevice>* network : {&replayed.network(), &started.network()}) freeze(*network, {"conv1"});
+      if (epoch == 1) {
+        // Optimisers are for the layers that learn.
+        for (Training<float, TestDevice>* training : {&replayed, &started})
+          training->trainer().optimizers()[0] = make_optimizer<float, TestDevice>(optimizer);
+      }
+    }
+    CHECK(started.trainer().replayed_steps() == 0);
+  }
+}
+
+namespace {
+
+/// The identity; it looks at what it reads, which no recording can do.
+template <Scalar T, Device D>
+class Onlooker final : public Layer<T, D> {
+ public:
+  explicit Onlooker(bool says_so) : says_so_(says_so) {}
+  [[nodiscard]] std::string kind() const override { return "onlooker"; }
+  [[nodiscard]] Shape output_shape(std::span<const Shape> inputs) const override { return inputs[0]; }
+  [[nodiscard]] bool can_be_recorded() const override { return !says_so_; }
+  void forward(const ForwardArguments<T, D>& pass) const override {
+    Tensor<T, Cpu> seen(pass.inputs[0].shape());
+    copy(pass.inputs[0], seen.view());
+    copy(seen.view(), pass.output);
+  }
+  void backward(const BackwardArguments<T, D>& pass) override { copy(pass.output_gradient, pass.input_gradients[0]); }
+
+ private:
+  bool says_so_;
+};
+
+}  // namespace
+
+TEST_CASE("steps that cannot be recorded are started one by one", "[train][graph]") {
+  const Network<float, Cpu> start = small_net("chain").build<float>();
+  const auto training_with = [&](bool says_so) {
+    auto network = copied_network<float, TestDevice>(start);
+    network.add("onlooker", std::make_unique<Onlooker<float, TestDevice>>(says_so));
+    return Training<float, TestDevice>(std::move(network), "sgd", 6);
+  };
+  Training<float, TestDevice> expected = training_with(true);
+  expected.trainer().replay_steps(false);
+  expected.epoch(1);
+  for (const bool says_so : {true, false}) {
+    CAPTURE(says_so);
+    Training<float, TestDevice> training = training_with(says_so);
+    training.epoch(1);
+    CHECK(training.trainer().replayed_steps() == 0);
+    CHECK(all_values(training.network()) == all_values(expected.network()));
+  }
 }
 
 TEST_CASE("a loss that is no number stops the training before it reaches the weights", "[train]") {

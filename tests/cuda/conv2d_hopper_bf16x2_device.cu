@@ -10,6 +10,7 @@
 #include "tests/cuda/conv2d_cases.hpp"
 #include "tests/cuda/conv2d_device_reference.cuh"
 #include "tests/cuda/each_shape.cuh"
+#include "tests/cuda/fused_device_checks.cuh"
 
 namespace {
 
@@ -20,7 +21,7 @@ using namespace gpu;
 class SplitCase {
  public:
   SplitCase(const Conv2dProblem& problem, Arena& arena, int multiprocessors)
-      : p_(problem), run_{.multiprocessors = multiprocessors} {
+      : p_(problem), arena_(&arena), run_{.multiprocessors = multiprocessors} {
     arena.clear();
     x_count_ = std::int64_t(p_.images) * p_.height * p_.width * p_.in_channels;
     y_count_ = p_.out_pixels() * p_.out_channels;
@@ -64,10 +65,33 @@ class SplitCase {
         conv2d_backward_weight_bf16x2_hopper(p_, x_planes_, dy_planes_, other_dw_, out, scratch_, run);
       });
     });
-    return right;
+    return check_fused() && right;
   }
 
  private:
+  bool check_fused() {
+    FusedChecks<float> checks(p_, *arena_);
+    bool right = true;
+    HopperRun run = run_;
+    for (run.tile = 0; run.tile < int(std::size(hopper_pixel_tiles)); ++run.tile) {
+      right &= checks.check_mask("input and ReLU", run.tile, x_, [&](float* out, const float* relu_output) {
+        conv2d_backward_input_bf16x2_hopper(p_, dy_planes_, w_planes_, out, run, relu_output);
+      });
+      if (!can_pool(p_) || p_.out_channels % 4 != 0 || !pooled_product(p_).takes(hopper_pixel_tiles[run.tile]))
+        continue;
+      Conv2dEpilogue epilogue{.bias = bias_, .factor = factor_, .relu = true};
+      right &= checks.check_pool(
+          "forward and max", run.tile,
+          [&](float* out) { conv2d_forward_bf16x2_hopper(p_, x_planes_, w_planes_, epilogue, out, run); },
+          [&](float* out, std::int32_t* positions, bool after_relu) {
+            Conv2dEpilogue pooled = epilogue;
+            pooled.max_pool = {true, positions, after_relu};
+            conv2d_forward_bf16x2_hopper(p_, x_planes_, w_planes_, pooled, out, run);
+          });
+    }
+    return right;
+  }
+
   static constexpr std::int64_t guard = 256;  ///< floats behind the result that must stay as they are
   static constexpr double tolerance = 2e-5;   ///< what ConvAlgorithm::bf16x2 promises
 
@@ -112,6 +136,7 @@ class SplitCase {
   }
 
   Conv2dProblem p_;
+  Arena* arena_;
   HopperRun run_;
   std::int64_t x_count_, y_count_, w_count_, most_;
   float *x_, *w_, *dy_, *bias_, *factor_, *result_, *expected_, *other_dw_, *scratch_;

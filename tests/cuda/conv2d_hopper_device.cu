@@ -14,6 +14,7 @@
 #include "tests/cuda/device_memory.cuh"
 #include "tests/cuda/each_shape.cuh"
 #include "tests/cuda/few_channels_cases.hpp"
+#include "tests/cuda/fused_device_checks.cuh"
 
 namespace {
 
@@ -26,7 +27,7 @@ using fusiform_test::conv2d_hopper_cases;
 class Case {
  public:
   Case(const Conv2dProblem& problem, gpu::Arena& arena, int multiprocessors)
-      : p_(problem), run_{.multiprocessors = multiprocessors} {
+      : p_(problem), arena_(&arena), run_{.multiprocessors = multiprocessors} {
     arena.clear();
     x_count_ = std::int64_t(p_.images) * p_.height * p_.width * p_.in_channels;
     y_count_ = p_.out_pixels() * p_.out_channels;
@@ -42,7 +43,11 @@ class Case {
     scratch_ = arena.take<float>(140 * w_count_ + 1'000'000);
   }
 
-  bool check_all() { return p_.in_channels % 8 == 0 ? check_hopper() : check_few_channels(); }
+  bool check_all() {
+    if (p_.in_channels % 8 != 0) return check_few_channels();
+    const bool sums = check_hopper();
+    return check_fused() && sums;
+  }
 
  private:
   bool check_few_channels() {
@@ -99,6 +104,27 @@ class Case {
     return right;
   }
 
+  bool check_fused() {
+    FusedChecks<bf16> checks(p_, *arena_);
+    bool right = true;
+    HopperRun run = run_;
+    for (run.tile = 0; run.tile < int(std::size(hopper_pixel_tiles)); ++run.tile) {
+      right &= checks.check_mask("input and ReLU", run.tile, x_, [&](bf16* out, const bf16* relu_output) {
+        conv2d_backward_input_hopper(p_, dy_, w_, out, run, relu_output);
+      });
+      if (!can_pool(p_) || !pooled_product(p_).takes(hopper_pixel_tiles[run.tile])) continue;
+      Conv2dEpilogue epilogue{.bias = bias_, .factor = factor_, .relu = true};
+      right &= checks.check_pool(
+          "forward and max", run.tile, [&](bf16* out) { conv2d_forward_hopper(p_, x_, w_, epilogue, out, run); },
+          [&](bf16* out, std::int32_t* positions, bool after_relu) {
+            Conv2dEpilogue pooled = epilogue;
+            pooled.max_pool = {true, positions, after_relu};
+            conv2d_forward_hopper(p_, x_, w_, pooled, out, run);
+          });
+    }
+    return right;
+  }
+
   static constexpr std::int64_t guard = 256;  ///< words behind the result that must stay as they are
 
   /// Tensor cores cut every 16 products added to a sum off at 24 bits: at most 2^-23 each, always towards zero.
@@ -136,6 +162,7 @@ class Case {
   }
 
   Conv2dProblem p_;
+  gpu::Arena* arena_;
   HopperRun run_;
   std::int64_t x_count_, y_count_, w_count_;
   bf16 *x_, *w_, *dy_;

@@ -54,6 +54,30 @@ TEST_CASE("The plan of a pass over pixels follows the channels and the number of
   STATIC_REQUIRE(forward_tile(vgg(4, 14, 512, 512)).rows * forward_tile(vgg(4, 14, 512, 512)).columns < 128 * 256);
 }
 
+TEST_CASE("A forward pass and a pooling are one kernel where that saves more than its tiles cost", "[hopper]") {
+  // The convolutions of VGG16 before its poolings.
+  for (const Conv2dProblem& p : {vgg(128, 224, 64, 64), vgg(128, 112, 128, 128), vgg(128, 56, 256, 256),
+                                 vgg(128, 28, 512, 512), vgg(128, 14, 512, 512)}) {
+    INFO("in " << p.in_channels << " out " << p.out_channels << " size " << p.height);
+    CHECK(pools_at_once(p, 132, 2));
+    const HopperPlan plan = plan_pixels(pooled_product(p), 132);
+    CHECK(hopper_pixel_tiles[plan.tile].taps == 1);
+    CHECK(plan.microseconds >= plan_pixels(forward_product(p), 132).microseconds);
+    CHECK(rate(p, plan) <= 990);
+  }
+  // Windows of taps serve few channels out of many far better, and a pooling of 8 channels costs little.
+  STATIC_REQUIRE_FALSE(pools_at_once(vgg(128, 56, 2048, 8), 132, 2));
+  Conv2dProblem p = vgg(128, 56, 64, 64);
+  for (p.stride = 1; p.stride <= 8; ++p.stride) CHECK(can_pool(p) == (p.stride <= 4));
+  STATIC_REQUIRE_FALSE(pools_at_once(vgg(128, 1, 64, 64), 132, 2));  // no window
+}
+
+TEST_CASE("Rows and columns that no window has are not computed", "[hopper]") {
+  const PixelProduct product = pooled_product(vgg(3, 7, 64, 64));
+  CHECK(product.grid_rows(hopper_pixel_tiles[0]) == 3 * 6 * 6);
+  CHECK(product.column_step == 2);
+}
+
 TEST_CASE("The plan of the filter gradient fills the device", "[hopper]") {
   for (const Conv2dProblem& p : {vgg(128, 224, 64, 64), vgg(128, 112, 64, 128), vgg(128, 56, 256, 256),
                                  vgg(128, 28, 512, 512), vgg(64, 14, 512, 512)}) {

@@ -21,6 +21,9 @@ target_include_directories(fusiform_cuda_emulated PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(fusiform_cuda_emulated PUBLIC fusiform_own_options)
 target_compile_definitions(fusiform_cuda_emulated PUBLIC FUSIFORM_EMULATE_CUDA)
 target_link_libraries(test_cuda PRIVATE fusiform_cuda_emulated)
+# A process chooses its GPU once: these tests fork before one is used.
+add_test(NAME cuda_process_device COMMAND test_cuda "[.process_device]")
+set_tests_properties(cuda_process_device PROPERTIES LABELS cuda)
 target_compile_options(fusiform_cuda_emulated PUBLIC $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi -Wno-unknown-pragmas>
                                               PRIVATE $<$<CONFIG:Debug>:-O2>)
 

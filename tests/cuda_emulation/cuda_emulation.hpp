@@ -7,6 +7,7 @@
 
 #include "builtins.hpp"
 #include "config.hpp"
+#include "device.hpp"
 #include "launch.hpp"
 #include "mbarrier.hpp"
 #include "recording.hpp"

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "device.hpp"
+
 namespace fusiform::cuda_emulation {
 
 /// Memory that was freed while recording belongs to the recording, as it does to a graph.
@@ -27,6 +29,7 @@ inline thread_local Recording* recording = nullptr;
 /// Does it now, or puts it into the recording.
 template <class Work>
 void start(Work work) {
+  check_device();
   if (recording == nullptr)
     work();
   else

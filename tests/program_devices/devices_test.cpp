@@ -6,6 +6,9 @@
 #include <fusiform/io/csv.hpp>
 #include <fusiform/io/npy.hpp>
 
+#if defined(FUSIFORM_MPIRUN)
+#include "tests/mpi/mpirun.hpp"
+#endif
 #include "tests/program/support.hpp"
 #include "tests/support/catch.hpp"
 
@@ -62,7 +65,8 @@ TEST_CASE("inspect names the devices") {
   const Run own = run(folder, {"inspect", "--devices"});
   CHECK(own.status == 0);
   CHECK(own.out.starts_with("cpu\ncuda: "));
-  CHECK(run(folder, {"inspect", "--devices"}, {.program = emulated}).out == "cpu\ncuda: an emulated GPU\n");
+  CHECK(run(folder, {"inspect", "--devices"}, {.program = emulated}).out ==
+        "cpu\ncuda: GPU 0: an emulated GPU\nprocess 0: GPU 0: an emulated GPU\n");
   CHECK(run(folder, {"inspect"}).status == 2);
   CHECK(run(folder, {"inspect", "--devices", "file"}).status == 2);
 }
@@ -81,6 +85,32 @@ TEST_CASE("a program without CUDA says so") {
   }
   CHECK_FALSE(std::filesystem::exists(folder / "results"));
   CHECK(run(folder, {"train", "study.toml", "--device", "tpu"}).status == 2);
+}
+#endif
+
+#if defined(FUSIFORM_MPIRUN)
+TEST_CASE("processes of one machine take its GPUs in turn and say so") {
+  const ScratchFolder folder;
+  ::setenv("FUSIFORM_EMULATED_GPUS", "2", 1);
+  const std::string devices = mpirun(3, emulated + " inspect --devices").output;
+  CHECK(devices ==
+        "cpu\ncuda: GPU 0: an emulated GPU\ncuda: GPU 1: an emulated GPU\n"
+        "process 0: GPU 0: an emulated GPU\nprocess 1: GPU 1: an emulated GPU\nprocess 2: GPU 0: an emulated GPU\n");
+
+  write_tiny_study(folder / "study.toml", "learning_rate = 0.02", "['conv2']");
+  const std::string command = " lesion " + (folder / "study.toml") + " --device cuda --out ";
+  const MpiRun alone = mpirun(1, emulated + command + (folder / "alone"));
+  CAPTURE(alone.output);
+  REQUIRE(alone.status == 0);
+  const MpiRun shared = mpirun(2, emulated + command + (folder / "shared"));
+  ::unsetenv("FUSIFORM_EMULATED_GPUS");
+  CAPTURE(shared.output);
+  REQUIRE(shared.status == 0);
+  CHECK_THAT(shared.output, Contains("process 0 computes on cuda: GPU 0: an emulated GPU\n") &&
+                                Contains("process 1 computes on cuda: GPU 1: an emulated GPU\n"));
+  CHECK(reproducible_files(folder / "shared") == reproducible_files(folder / "alone"));
+  const auto provenance = nlohmann::json::parse(read_file(folder / "shared/provenance.json"));
+  CHECK(provenance["devices"] == nlohmann::json{"cuda: GPU 0: an emulated GPU", "cuda: GPU 1: an emulated GPU"});
 }
 #endif
 
@@ -122,8 +152,9 @@ TEST_CASE("a study on a GPU finds what the CPU finds") {
     return nlohmann::json::parse(read_file(folder / out + "/summary.json"));
   };
   CHECK(summary("look_cpu")["provenance"]["device"] == "cpu");
-  CHECK(summary("look_gpu")["provenance"]["device"] == "cuda: an emulated GPU");
-  CHECK(nlohmann::json::parse(read_file(folder / "look_gpu/provenance.json"))["device"] == "cuda: an emulated GPU");
+  CHECK(summary("look_gpu")["provenance"]["device"] == "cuda: GPU 0: an emulated GPU");
+  CHECK(nlohmann::json::parse(read_file(folder / "look_gpu/provenance.json"))["device"] ==
+        "cuda: GPU 0: an emulated GPU");
   const auto intact = [&](const char* out) { return summary(out)["nets"][0]["tasks"][0]["mean_loss"]; };
   check_close(intact("look_gpu"), intact("look_cpu"), 1e-5);
 

@@ -114,10 +114,21 @@ TEST_CASE("trainings in bf16x2 and bf16 on a GPU stay near that in float") {
   REQUIRE(train(folder, "bf16").status == 0);
   CHECK(weights("bf16") == trained);
 
-  // A folder belongs to one precision.
+  // The command line says the same as the study file.
   write_study(folder / "bf16.toml", "float");
-  const Run other = run(folder, {"train", "bf16.toml", "--out", "bf16", "--quiet", "--device", "cuda"},
-                        {.program = FUSIFORM_PROGRAM_EMULATED});
+  const auto train_with_option = [&](const std::vector<std::string>& option) {
+    std::vector<std::string> words{"train", "bf16.toml", "--out", "bf16", "--quiet", "--device", "cuda"};
+    words.insert(words.end(), option.begin(), option.end());
+    return run(folder, words, {.program = FUSIFORM_PROGRAM_EMULATED});
+  };
+  std::filesystem::copy_file(snapshot(folder / "bf16"), folder / "bf16/checkpoints/seed0.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  CHECK(train_with_option({"--precision", "bf16"}).status == 0);
+  CHECK(weights("bf16") == trained);
+  CHECK(train_with_option({"--precision", "fp16"}).status == 2);
+
+  // A folder belongs to one precision.
+  const Run other = train_with_option({});
   CHECK(other.status == 1);
   CHECK_THAT(other.err, Contains("train/precision was \"bf16\", now it is not there"));
 }

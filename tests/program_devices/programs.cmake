@@ -15,6 +15,10 @@ target_compile_definitions(test_program_devices PRIVATE
   FUSIFORM_PROGRAM="$<TARGET_FILE:fusiform_cli>"
   FUSIFORM_PROGRAM_EMULATED="$<TARGET_FILE:fusiform_cli_emulated>"
   FUSIFORM_PROGRAM_HAS_CUDA=$<BOOL:${FUSIFORM_HAS_CUDA}>)
+if(FUSIFORM_HAS_MPI)
+  target_compile_definitions(test_program_devices PRIVATE
+    FUSIFORM_MPIRUN="${MPIEXEC_EXECUTABLE}" FUSIFORM_MPI_PROCESSES="${MPIEXEC_NUMPROC_FLAG}")
+endif()
 add_dependencies(test_program_devices fusiform_cli fusiform_cli_emulated)
 add_test(NAME program_devices COMMAND test_program_devices)
 set_tests_properties(program_devices PROPERTIES LABELS cuda)

@@ -47,6 +47,7 @@ template <class T>
   const auto expect = [&](bool right, const std::string& what) {
     if (!right) problems.push_back(text("process ", team.rank(), " of ", team.size(), ": ", what));
   };
+  expect(team.local_rank() == team.rank(), "local rank");  // tests run on one machine
   for (const std::size_t scale : {0U, 1U, 10U, 100'000U}) {
     std::vector<std::string> all;
     for (int rank = 0; rank < team.size(); ++rank) all.push_back(detail::bytes_of_rank(rank, scale));

@@ -4,7 +4,7 @@
 
 #include "cmake/own_study/study.hpp"
 
-const fusiform::StudyDevice& choose_device(const std::string& name) {
+const fusiform::StudyDevice& choose_device(const std::string& name, const fusiform::Communicator& /*team*/) {
   if (name != fusiform::Cpu::name)
     throw fusiform::ConfigError(
         fusiform::text("this program was built without CUDA and computes on the CPU, but device '", name,
@@ -13,3 +13,5 @@ const fusiform::StudyDevice& choose_device(const std::string& name) {
 }
 
 std::vector<std::string> describe_all_devices() { return {"cpu", "cuda: this program was built without CUDA"}; }
+
+std::string describe_gpu_of(const fusiform::Communicator& /*team*/) { return {}; }

@@ -33,6 +33,9 @@ class Communicator {
   [[nodiscard]] virtual int rank() const noexcept = 0;
   [[nodiscard]] virtual int size() const noexcept = 0;
 
+  /// The place among the team's processes on the same machine, from 0 on.
+  [[nodiscard]] virtual int local_rank() const noexcept { return rank(); }
+
   /// On process 0 what each process gave, in their order; elsewhere nothing. Lengths may differ.
   [[nodiscard]] virtual std::vector<std::string> gather(std::string_view mine) = 0;
 

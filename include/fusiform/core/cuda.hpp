@@ -1,14 +1,15 @@
 #pragma once
 /// The GPUs of this machine. Defined in the compiled target fusiform::cuda.
 ///
-/// Every thread has a stream of its own on the current GPU: what it starts runs in the order in which it was started,
-/// while the thread goes on. Copies to the CPU wait.
+/// A process uses one GPU. Every thread has a stream of its own there: what it starts runs in the order in which it was
+/// started, while the thread goes on. Copies to the CPU wait.
 
 #include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <fusiform/core/communicator.hpp>
 #include <fusiform/core/device.hpp>
 
 namespace fusiform {
@@ -20,7 +21,24 @@ void synchronize(Cuda);
 /// Without a usable one, a single line that says why. Never throws.
 [[nodiscard]] std::vector<std::string> describe_devices(Cuda);
 
-/// Throws ConfigError with what `describe_devices` says unless there is a GPU that runs the compiled kernels.
+/// How many there are: all that CUDA shows this process, which CUDA_VISIBLE_DEVICES can narrow down.
+[[nodiscard]] int device_count(Cuda) noexcept;
+
+/// Makes a GPU, counted as in `describe_devices`, that of this process: of all its threads, also of those that begin
+/// later. To be called before a GPU is used, which else is GPU 0. Throws ConfigError if there is no such GPU, if it
+/// cannot be used, or if another one is in use already.
+void use_device(Cuda, int index);
+
+/// Gives the processes of each machine its GPUs in turn: the team's process r there uses GPU r modulo their number.
+/// Does nothing without a GPU. Throws as use_device.
+inline void share_devices(Cuda, const Communicator& team) {
+  if (const int count = device_count(Cuda{}); count > 0) use_device(Cuda{}, team.local_rank() % count);
+}
+
+/// What `describe_devices` says of this process's GPU. Never throws.
+[[nodiscard]] std::string describe_used_device(Cuda);
+
+/// Throws ConfigError with what `describe_used_device` says unless this process's GPU runs the compiled kernels.
 void require_device(Cuda);
 
 /// Bytes of the GPU's memory that are free, with those that its pool keeps for the next allocations. Throws CudaError.

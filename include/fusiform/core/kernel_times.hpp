@@ -25,6 +25,9 @@ class KernelTimes {
   KernelTimes(const KernelTimes&) = delete;
   KernelTimes& operator=(const KernelTimes&) = delete;
 
+  /// Whether this thread's kernels are measured now.
+  [[nodiscard]] static bool is_measuring() noexcept;
+
   /// Waits, and sums up by operation and shapes, in the order of their first launches.
   [[nodiscard]] std::vector<KernelTime> sums() const;
 

@@ -17,6 +17,8 @@ class Add : public Layer<T, D> {
     return inputs.front();
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override {
     return {.inputs = false, .output = false, .in_place = true};
   }

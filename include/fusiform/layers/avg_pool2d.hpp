@@ -28,6 +28,8 @@ class AvgPool2d : public Layer<T, D> {
     return avg_pool2d_output_shape(only_input("avg_pool2d", inputs).batched(1), options_).without_batch();
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
 
   [[nodiscard]] bool keeps_channels_apart() const override { return true; }

@@ -47,6 +47,8 @@ class BatchNorm : public Layer<T, D> {
     return input;
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
   [[nodiscard]] std::size_t state_bytes(const Shape& /*output*/, Mode mode, bool /*backward*/) const override {

@@ -6,6 +6,7 @@
 #include <fusiform/layers/layer.hpp>
 #include <fusiform/layers/rounded_weight.hpp>
 #include <fusiform/ops/conv2d.hpp>
+#include <fusiform/ops/conv2d_max_pool2d.hpp>
 
 namespace fusiform {
 
@@ -62,6 +63,8 @@ class Conv2d final : public Layer<T, D> {
     return conv2d_output_shape(inputs[0].batched(1), weight().shape(), settings()).without_batch();
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return config_.algorithm != ConvAlgorithm::cudnn; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
   [[nodiscard]] std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const override {
@@ -70,21 +73,30 @@ class Conv2d final : public Layer<T, D> {
 
   [[nodiscard]] bool can_end_with_relu() const override { return true; }
 
+  // On the CPU these would be passes of their own, over the same memory.
+  [[nodiscard]] bool can_end_with_max_pool() const override { return std::same_as<D, Cuda>; }
+  [[nodiscard]] bool can_pass_back_through_relu() const override { return std::same_as<D, Cuda>; }
+
   [[nodiscard]] std::optional<ChannelTerms<T, D>> channel_terms() const override {
     return ChannelTerms<T, D>{weight(), config_.stride, config_.padding};
   }
 
   void forward(const ForwardArguments<T, D>& pass) const override {
+    const View<const T, D> rounded = round_weight<T, D>(weight(), pass.state);
+    if (pass.max_pool) {
+      conv2d_max_pool2d_forward<T, D>(pass.inputs[0], rounded, bias(), settings(pass.relu), pass.max_pool->after_relu,
+                                      pass.output, pass.max_pool->positions);
+      return;
+    }
     // Weights change with every training step: there is nothing to keep then.
     FilterCache<T, D>* cache = pass.mode == Mode::evaluate ? &filters_ : nullptr;
-    conv2d_forward<T, D>(pass.inputs[0], round_weight<T, D>(weight(), pass.state), bias(), settings(pass.relu),
-                         pass.output, cache);
+    conv2d_forward<T, D>(pass.inputs[0], rounded, bias(), settings(pass.relu), pass.output, cache);
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {
     if (pass.input_gradients[0].data() != nullptr)
       conv2d_backward_input<T, D>(pass.output_gradient, rounded_weight<T, D>(weight(), pass.state), settings(),
-                                  pass.input_gradients[0]);
+                                  pass.input_gradients[0], pass.after_relu ? pass.inputs[0] : View<const T, D>());
     if (!pass.parameter_gradients) return;
     conv2d_backward_parameters<T, D>(pass.inputs[0], pass.output_gradient, settings(), parameters_[0].gradient.view(),
                                      parameters_[1].gradient.view());

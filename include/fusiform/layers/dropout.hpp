@@ -30,6 +30,8 @@ class Dropout : public Layer<T, D> {
     return only_input("dropout", inputs);
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
 
   [[nodiscard]] std::size_t state_bytes(const Shape& output, Mode mode, bool /*backward*/) const override {
@@ -45,7 +47,21 @@ class Dropout : public Layer<T, D> {
       return;
     }
     pass.state.indices.resize(dropout_mask_shape(pass.output.shape()));
+    if constexpr (std::same_as<D, Cuda>) {
+      if (pass.recorded) {
+        dropout_forward_recorded<T>(pass.inputs[0], options_.probability, pass.state.stream.data(), pass.output,
+                                    pass.state.indices.view());
+        return;
+      }
+    }
     dropout_forward(pass.inputs[0], options_.probability, pass.rng, pass.output, pass.state.indices.view());
+  }
+
+  void set_stream(const Rng& rng, LayerState<T, D>& state) const override {
+    if constexpr (std::same_as<D, Cuda>) {
+      if (state.stream.data() == nullptr) state.stream = Storage<Rng, D>(1);
+      set_dropout_stream(rng, state.stream.data());
+    }
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {

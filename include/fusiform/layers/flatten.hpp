@@ -15,6 +15,8 @@ class Flatten : public Layer<T, D> {
     return {only_input("flatten", inputs).size()};
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override {
     return {.inputs = false, .output = false, .in_place = true};
   }

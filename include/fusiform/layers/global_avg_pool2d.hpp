@@ -15,6 +15,8 @@ class GlobalAvgPool2d : public Layer<T, D> {
     return global_avg_pool2d_output_shape(only_input("global_avg_pool2d", inputs).batched(1)).without_batch();
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
 
   [[nodiscard]] bool keeps_channels_apart() const override { return true; }

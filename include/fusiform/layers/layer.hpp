@@ -27,12 +27,20 @@ struct LayerState {
   std::vector<Tensor<Master<T>, D>> values;
   Tensor<T, D> weight;  ///< see rounded_weight.hpp
   Tensor<std::int32_t, D> indices;
+  Storage<Rng, D> stream;  ///< of recorded passes; see Layer::set_stream
+};
+
+/// A max pooling of 2 x 2 windows side by side that a layer does at its end; see ops/max_pool2d.hpp.
+template <Device D>
+struct FinalMaxPool {
+  View<std::int32_t, D> positions;  ///< of the output's shape, to be overwritten; data() == nullptr: not wanted
+  bool after_relu = false;          ///< MaxPool2dOptions::after_relu
 };
 
 template <Scalar T, Device D>
 struct ForwardArguments {
   std::span<const View<const T, D>> inputs;  ///< one per layer that is read, batch first
-  View<T, D> output;                         ///< of shape output_shape(), batched; to be overwritten
+  View<T, D> output;                         ///< of shape output_shape(), or pooled; batched; to be overwritten
   LayerState<T, D>& state;
   Mode mode = Mode::evaluate;
   Rng rng{0};            ///< this layer's own random stream in this pass
@@ -41,6 +49,10 @@ struct ForwardArguments {
   /// The input is a ReLU's output, and the backward pass is to make the gradient of what it was before the ReLU: zero
   /// where the input is not positive. Only asked of layers that `can_pass_back_through_relu`.
   bool after_relu = false;
+  /// The pass is being recorded (core/cuda_graph.hpp): read the random stream from the state, `rng` means nothing.
+  bool recorded = false;
+  /// End with this, after the ReLU if there is one; only asked of layers that `can_end_with_max_pool`.
+  std::optional<FinalMaxPool<D>> max_pool{};
 };
 
 template <Scalar T, Device D>
@@ -51,6 +63,7 @@ struct BackwardArguments {
   std::span<const View<T, D>> input_gradients;  ///< to be overwritten; a view with data() == nullptr is not wanted
   LayerState<T, D>& state;                      ///< what the forward pass left
   bool parameter_gradients = true;              ///< false: leave Parameter::gradient alone (frozen layer)
+  bool after_relu = false;                      ///< as in the forward pass
 };
 
 /// What a backward pass reads of the forward pass's values. A network gives memory that is not needed to others: the
@@ -96,6 +109,10 @@ class Layer {
   /// is its only reader, and the layer's own values are never stored: so `backward` must not need its output.
   [[nodiscard]] virtual bool can_end_with_relu() const { return false; }
 
+  /// The same for a max pooling of 2 x 2 windows side by side that is the only reader of the layer, or of a ReLU that
+  /// the layer ends with.
+  [[nodiscard]] virtual bool can_end_with_max_pool() const { return false; }
+
   /// Whether `backward` can do the work of a ReLU before this layer, of which it is the only reader; see
   /// ForwardArguments::after_relu. A network then spares a pass over the ReLU's gradient.
   [[nodiscard]] virtual bool can_pass_back_through_relu() const { return false; }
@@ -107,6 +124,15 @@ class Layer {
   /// How channels enter the output, of a layer that adds up one term for each (see ops/channel_update.hpp); lesions of
   /// single channels then cost one term. Nothing of other layers.
   [[nodiscard]] virtual std::optional<ChannelTerms<T, D>> channel_terms() const { return std::nullopt; }
+
+  /// Whether a pass through this layer that a GPU has recorded (core/cuda_graph.hpp) may be replayed for other images:
+  /// `forward` and `backward` start nothing but operations on the same tensors, wait for nothing, and pass on no number
+  /// that changes from pass to pass. Training then replays its steps.
+  [[nodiscard]] virtual bool can_be_recorded() const { return false; }
+
+  /// Puts this layer's random stream of the next pass where a recorded pass reads it: LayerState::stream. For layers
+  /// that draw random numbers and can be recorded.
+  virtual void set_stream(const Rng& /*rng*/, LayerState<T, D>& /*state*/) const {}
 
   /// Bytes that a pass leaves in the state, for an output of shape `output` (with its batch). For predictions only.
   [[nodiscard]] virtual std::size_t state_bytes(const Shape& /*output*/, Mode /*mode*/, bool /*backward*/) const {

@@ -13,6 +13,7 @@ struct LinearConfig {
   Index in = 0;   ///< features
   Index out = 0;  ///< features
   bool bias = true;
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;  ///< how to compute it; no part of a net's description
 };
 
 /// y = x w^T + b: (in) -> (out). Throws ConfigError for settings that make no layer.
@@ -28,6 +29,9 @@ class Linear final : public Layer<T, D> {
 
   [[nodiscard]] const LinearConfig& config() const noexcept { return config_; }
 
+  /// Another way to compute the same; the next pass uses it.
+  void set_algorithm(ConvAlgorithm algorithm) noexcept { config_.algorithm = algorithm; }
+
   [[nodiscard]] std::string kind() const override { return "linear"; }
 
   [[nodiscard]] std::vector<std::pair<std::string, double>> options() const override {
@@ -41,6 +45,8 @@ class Linear final : public Layer<T, D> {
     require_equal("linear", "dimensions of the input (features)", 1, inputs[0].rank());
     return linear_output_shape(inputs[0].batched(1), weight().shape()).without_batch();
   }
+
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
 
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
@@ -56,16 +62,16 @@ class Linear final : public Layer<T, D> {
 
   void forward(const ForwardArguments<T, D>& pass) const override {
     linear_forward<T, D>(pass.inputs[0], round_weight<T, D>(weight(), pass.state), bias(), pass.output,
-                         {.relu = pass.relu});
+                         settings(pass.relu));
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {
     if (pass.input_gradients[0].data() != nullptr)
       linear_backward_input<T, D>(pass.output_gradient, rounded_weight<T, D>(weight(), pass.state),
-                                  pass.input_gradients[0]);
+                                  pass.input_gradients[0], settings());
     if (!pass.parameter_gradients) return;
     linear_backward_parameters<T, D>(pass.inputs[0], pass.output_gradient, parameters_[0].gradient.view(),
-                                     parameters_[1].gradient.view());
+                                     parameters_[1].gradient.view(), settings());
   }
 
   /// Weights N(0, 0.01^2), bias 0 (the authors' nets).
@@ -80,6 +86,9 @@ class Linear final : public Layer<T, D> {
   }
 
  private:
+  [[nodiscard]] LinearOptions settings(bool relu = false) const {
+    return {.relu = relu, .algorithm = config_.algorithm};
+  }
   [[nodiscard]] const Tensor<Master<T>, D>& weight() const { return parameters_[0].value; }
   [[nodiscard]] View<const Master<T>, D> bias() const {
     return config_.bias ? parameters_[1].value.view() : View<const Master<T>, D>();

@@ -27,6 +27,8 @@ class LocalResponseNorm : public Layer<T, D> {
     return only_input("local_response_norm", inputs);
   }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = true, .output = false}; }
 
   void forward(const ForwardArguments<T, D>& pass) const override {

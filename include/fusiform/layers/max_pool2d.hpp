@@ -24,9 +24,17 @@ class MaxPool2d : public Layer<T, D> {
             {"padding", static_cast<double>(window.padding)}};
   }
 
+  /// Whether this is the pooling that a layer before may do; see Layer::can_end_with_max_pool.
+  [[nodiscard]] bool has_2x2_windows_side_by_side() const noexcept {
+    const PoolWindow window = options_.window();
+    return window.kernel == 2 && window.stride == 2 && window.padding == 0;
+  }
+
   [[nodiscard]] Shape output_shape(std::span<const Shape> inputs) const override {
     return max_pool2d_output_shape(only_input("max_pool2d", inputs).batched(1), options_).without_batch();
   }
+
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
 
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = false}; }
 
@@ -43,10 +51,16 @@ class MaxPool2d : public Layer<T, D> {
       max_pool2d_forward(pass.inputs[0], options_, pass.output, {});
       return;
     }
-    pass.state.indices.resize(pass.output.shape());
     MaxPool2dOptions options = options_;
     options.after_relu = pass.after_relu;
-    max_pool2d_forward(pass.inputs[0], options, pass.output, pass.state.indices.view());
+    max_pool2d_forward(pass.inputs[0], options, pass.output, positions_in(pass.state, pass.output.shape()));
+  }
+
+  /// Where a forward pass with an output of shape `output` writes what `backward` reads of `state`: the maxima's
+  /// positions as max_pool2d_forward makes them. For a layer that does this one's work.
+  [[nodiscard]] static View<std::int32_t, D> positions_in(LayerState<T, D>& state, const Shape& output) {
+    state.indices.resize(output);
+    return state.indices.view();
   }
 
   void backward(const BackwardArguments<T, D>& pass) override {

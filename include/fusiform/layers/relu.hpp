@@ -13,6 +13,8 @@ class Relu : public Layer<T, D> {
   [[nodiscard]] std::string kind() const override { return "relu"; }
   [[nodiscard]] Shape output_shape(std::span<const Shape> inputs) const override { return only_input("relu", inputs); }
 
+  [[nodiscard]] bool can_be_recorded() const override { return true; }
+
   [[nodiscard]] BackwardNeeds backward_needs() const override { return {.inputs = false, .output = true}; }
 
   [[nodiscard]] bool keeps_channels_apart() const override { return true; }

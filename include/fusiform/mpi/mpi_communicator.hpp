@@ -33,6 +33,10 @@ class MpiCommunicator final : public Communicator {
     MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
     MPI_Comm_size(MPI_COMM_WORLD, &size_);
+    MPI_Comm machine{};  // of those that could share memory
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &machine);
+    MPI_Comm_rank(machine, &local_rank_);
+    MPI_Comm_free(&machine);
   }
   ~MpiCommunicator() override {
     if (std::uncaught_exceptions() > exceptions_) give_up();
@@ -41,6 +45,7 @@ class MpiCommunicator final : public Communicator {
 
   [[nodiscard]] int rank() const noexcept override { return rank_; }
   [[nodiscard]] int size() const noexcept override { return size_; }
+  [[nodiscard]] int local_rank() const noexcept override { return local_rank_; }
 
   [[nodiscard]] std::vector<std::string> gather(std::string_view mine) override {
     const std::uint64_t length = mine.size();
@@ -147,6 +152,7 @@ class MpiCommunicator final : public Communicator {
 
   int rank_ = 0;
   int size_ = 1;
+  int local_rank_ = 0;
   int exceptions_ = std::uncaught_exceptions();
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fusiform/core/tensor.hpp>
+#include <fusiform/layers/max_pool2d.hpp>
 #include <fusiform/nets/pass_plan.hpp>
 
 namespace fusiform {
@@ -22,8 +23,8 @@ template <Scalar T, Device D>
 class Activations {
  public:
   /// A node's value after a forward pass, valid until the next one: of the target, of a node in `PassOptions::keep`, or
-  /// of a borrowed one. Throws ConfigError for others: their memory may hold something else by now, or the layer and
-  /// the ReLU behind it were computed at once.
+  /// of a borrowed one. Throws ConfigError for others: their memory may hold something else by now, or they were
+  /// computed at once with the ReLU or the pooling behind them.
   [[nodiscard]] View<const T, D> value(NodeId node) const {
     if (is_borrowed(node)) return *borrowed_[node];
     if (!has_plan() || !plan().keeps(node) || plan().value_offsets.at(node) < 0) refuse("value", node);
@@ -47,6 +48,20 @@ class Activations {
           "activations: expected a borrowed value outside of their own memory; copy it, or use another object");
     if (borrowed_.size() <= node) borrowed_.resize(node + 1);
     borrowed_[node] = view;
+  }
+
+  /// A number that changes, but for chance, when any of this memory moves: a recorded pass is worth nothing then.
+  [[nodiscard]] std::uint64_t addresses() const noexcept {
+    std::uint64_t sum = mix(structure_, 0);
+    const auto take = [&](const void* place) { sum = mix(sum, reinterpret_cast<std::uintptr_t>(place)); };
+    take(memory_.data());
+    for (const LayerState<T, D>& state : states_) {
+      take(state.weight.data());
+      take(state.indices.data());
+      take(state.stream.data());
+      for (const auto& value : state.values) take(value.data());
+    }
+    return sum;
   }
 
   /// Bytes held now, layer states included (see Network::pass_bytes).
@@ -84,6 +99,16 @@ class Activations {
     return is_borrowed(node) ? *borrowed_[node] : View<const T, D>(planned(plan().value_offsets[node], node));
   }
 
+  /// The pooling that a step ends with, and where in the pooling's state its backward pass looks.
+  [[nodiscard]] std::optional<FinalMaxPool<D>> final_max_pool(const PassStep& step) {
+    if (!step.max_pool) return std::nullopt;
+    FinalMaxPool<D> pool{.positions = {}, .after_relu = plan().after_relu[step.result]};
+    if (plan().runs_backward[step.result])
+      pool.positions =
+          MaxPool2d<T, D>::positions_in(states_[step.result], plan().nodes[step.result].shape.batched(batch_));
+    return pool;
+  }
+
   /// Forgets what belongs to another network; a filter that a layer has prepared for later passes, for example.
   void attach(std::uint64_t structure, std::size_t nodes) {
     borrowed_.resize(nodes);
@@ -111,11 +136,26 @@ class Activations {
     plans_.push_back(make(std::move(key)));
   }
 
-  /// Makes room for the current plan.
-  void start(Index batch) {
-    batch_ = batch;
+  /// The batch of the borrowed values. Throws ShapeError if one does not fit.
+  [[nodiscard]] Index borrowed_batch() const {
+    std::optional<Index> batch;
+    for (NodeId id = 0; id < borrowed_.size(); ++id) {
+      if (!is_borrowed(id)) continue;
+      const Shape& shape = borrowed_[id]->shape();
+      if (!batch) batch = shape.rank() == 0 ? 0 : shape[0];
+      const PassNode& node = plan().nodes[id];
+      if (!(shape == node.shape.batched(*batch)))
+        throw ShapeError(text("network: borrowed value of '", node.name, "': expected ", node.shape.batched(*batch),
+                              ", got ", shape));
+    }
+    return batch.value_or(0);
+  }
+
+  /// Makes room for the current plan, with the borrowed values.
+  void start() {
+    batch_ = borrowed_batch();
     backward_done_ = false;
-    const Index size = plan().size * batch;
+    const Index size = plan().size * batch_;
     if (size <= memory_.capacity()) return;
     memory_ = Storage<T, D>();  // frees the old block before the new one is taken
     memory_ = Storage<T, D>(size);

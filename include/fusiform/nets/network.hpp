@@ -14,7 +14,6 @@
 #include <fusiform/layers/layer.hpp>
 #include <fusiform/nets/activations.hpp>
 #include <fusiform/nets/node.hpp>
-#include <fusiform/nets/pass_plan.hpp>
 #include <fusiform/ops/accumulate.hpp>
 #include <fusiform/ops/fill.hpp>
 
@@ -129,25 +128,42 @@ class Network {
   /// Throws ConfigError if something is missing, ShapeError if a borrowed value does not fit.
   View<const T, D> compute(NodeId target, Activations<T, D>& activations, const PassOptions& options = {}) const {
     activations.attach(structure_, nodes_.size());
-    activations.select_plan(target, options, [&](PassKey key) { return plan_pass(std::move(key)); });
-    activations.start(borrowed_batch(activations));
+    activations.select_plan(target, options, [&](PassKey key) { return detail::plan_pass(nodes_, std::move(key)); });
+    activations.start();
     for (const PassStep& step : activations.plan().steps) run(step, activations, options);
     return activations.value(target);
+  }
+
+  /// Whether all layers that `target` needs can be recorded; see Layer::can_be_recorded.
+  [[nodiscard]] bool can_be_recorded(NodeId target) const {
+    const std::vector<bool> needed = needed_for(target);
+    for (NodeId id = 1; id < nodes_.size(); ++id)
+      if (needed[id] && !nodes_[id].layer->can_be_recorded()) return false;
+    return true;
+  }
+
+  /// The random streams of the next replay of a recorded pass: those that PassOptions::rng would give.
+  void set_streams(const Rng& rng, Activations<T, D>& activations) const {
+    activations.attach(structure_, nodes_.size());
+    for (NodeId id = 1; id < nodes_.size(); ++id)
+      nodes_[id].layer->set_stream(rng.stream(std::uint64_t{id}), activations.states_[id]);
   }
 
   /// Bytes that such a pass of images takes in its Activations: values, gradients, and what layers note down. Not
   /// counted: the parameters, filters that convolutions prepare for further evaluations, and working memory of the
   /// kernels, which all passes and networks share.
   [[nodiscard]] std::size_t pass_bytes(NodeId target, Index batch, const PassOptions& options = {}) const {
-    PassKey key{.target = target, .backward = options.has_backward(), .keep = options.keep, .borrowed = {}};
-    key.borrowed.assign(nodes_.size(), false);
+    PassKey key{target, options.has_backward(), options.keep, std::vector<bool>(nodes_.size(), false)};
     key.borrowed[0] = true;
-    const PassPlan plan = plan_pass(std::move(key));
+    const PassPlan plan = detail::plan_pass(nodes_, std::move(key));
     std::size_t bytes = static_cast<std::size_t>(plan.size * batch) * sizeof(T);
+    const auto add_state = [&](NodeId id) {
+      const Node<T, D>& node = nodes_[id];
+      bytes += node.layer->state_bytes(node.shape.batched(batch), node.mode_in(options.mode), plan.runs_backward[id]);
+    };
     for (const PassStep& step : plan.steps) {
-      const Node<T, D>& node = nodes_[step.node];
-      bytes +=
-          node.layer->state_bytes(node.shape.batched(batch), node.mode_in(options.mode), plan.runs_backward[step.node]);
+      add_state(step.node);
+      if (step.max_pool) add_state(step.result);
     }
     return bytes;
   }
@@ -210,38 +226,21 @@ class Network {
   }
 
  private:
-  [[nodiscard]] PassPlan plan_pass(PassKey key) const {
-    std::vector<PassNode> nodes;
-    for (const Node<T, D>& node : nodes_) nodes.push_back(detail::pass_node(node));
-    return detail::PassPlanner(std::move(key), std::move(nodes), storage_alignment / sizeof(T)).run();
-  }
-
-  /// The batch of the borrowed values.
-  [[nodiscard]] Index borrowed_batch(const Activations<T, D>& activations) const {
-    std::optional<Index> batch;
-    for (NodeId id = 0; id < nodes_.size(); ++id) {
-      if (!activations.is_borrowed(id)) continue;
-      const Shape& shape = activations.borrowed_[id]->shape();
-      if (!batch) batch = shape.rank() == 0 ? 0 : shape[0];
-      if (!(shape == nodes_[id].shape.batched(*batch)))
-        throw ShapeError(text("network: borrowed value of '", nodes_[id].name, "': expected ",
-                              nodes_[id].shape.batched(*batch), ", got ", shape));
-    }
-    return batch.value_or(0);
-  }
-
   void run(const PassStep& step, Activations<T, D>& activations, const PassOptions& options) const {
     const Node<T, D>& node = nodes_[step.node];
+    const PassPlan& plan = activations.plan();
     activations.inputs_.clear();
     for (const NodeId input : node.inputs) activations.inputs_.push_back(activations.planned_value(input));
     node.layer->forward({.inputs = activations.inputs_,
-                         .output = activations.planned(activations.plan().value_offsets[step.result], step.node),
+                         .output = activations.planned(plan.value_offsets[step.result], step.result),
                          .state = activations.states_[step.node],
                          .mode = node.mode_in(options.mode),
                          .rng = options.rng.stream(std::uint64_t{step.node}),
-                         .relu = step.result != step.node,
-                         .backward = activations.plan().runs_backward[step.node],
-                         .after_relu = activations.plan().after_relu[step.node]});
+                         .relu = step.relu,
+                         .backward = plan.runs_backward[step.node],
+                         .after_relu = plan.after_relu[step.node],
+                         .recorded = options.recorded,
+                         .max_pool = activations.final_max_pool(step)});
   }
 
   void require_pass(NodeId target, const Activations<T, D>& activations) const {
@@ -286,7 +285,8 @@ class Network {
                                 : View<const T, D>(activations.planned(plan.gradient_offsets[step.node], step.node)),
          .input_gradients = activations.input_gradients_,
          .state = activations.states_[step.node],
-         .parameter_gradients = parameter_gradients});
+         .parameter_gradients = parameter_gradients,
+         .after_relu = plan.after_relu[step.node]});
     for (std::size_t i = 0; i < node.inputs.size(); ++i)
       if (step.inputs[i].is_summand)
         accumulate(activations.input_gradients_[i],

@@ -7,11 +7,13 @@
 #include <string>
 #include <string_view>
 #include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include <fusiform/layers/layer.hpp>
+#include <fusiform/layers/max_pool2d.hpp>
 #include <fusiform/layers/relu.hpp>
-#include <fusiform/nets/pass_plan.hpp>
+#include <fusiform/nets/pass_planner.hpp>
 
 namespace fusiform {
 
@@ -55,6 +57,15 @@ template <Scalar T, Device D>
   return typeid(layer) == typeid(Relu<T, D>);
 }
 
+/// A max pooling of 2 x 2 windows side by side.
+template <Scalar T, Device D>
+[[nodiscard]] bool is_plain_max_pool(const Node<T, D>& node) {
+  if (node.layer == nullptr) return false;
+  const Layer<T, D>& layer = *node.layer;
+  return typeid(layer) == typeid(MaxPool2d<T, D>) &&
+         static_cast<const MaxPool2d<T, D>&>(layer).has_2x2_windows_side_by_side();
+}
+
 /// What a plan must know of a node.
 template <Scalar T, Device D>
 [[nodiscard]] PassNode pass_node(const Node<T, D>& node) {
@@ -62,11 +73,21 @@ template <Scalar T, Device D>
   if (node.layer == nullptr) return planned;
   const Layer<T, D>& layer = *node.layer;
   planned.is_relu = is_plain_relu(node);
+  planned.is_max_pool = is_plain_max_pool(node);
   planned.can_end_with_relu = layer.can_end_with_relu();
+  planned.can_end_with_max_pool = layer.can_end_with_max_pool();
   planned.can_pass_back_through_relu = layer.can_pass_back_through_relu();
   planned.needs = layer.backward_needs();
   for (const Parameter<T, D>& parameter : layer.parameters()) planned.learns |= parameter.learns();
   return planned;
+}
+
+/// The plan of a pass through these nodes.
+template <Scalar T, Device D>
+[[nodiscard]] PassPlan plan_pass(const std::vector<Node<T, D>>& nodes, PassKey key) {
+  std::vector<PassNode> planned;
+  for (const Node<T, D>& node : nodes) planned.push_back(pass_node(node));
+  return PassPlanner(std::move(key), std::move(planned), storage_alignment / sizeof(T)).run();
 }
 
 }  // namespace detail

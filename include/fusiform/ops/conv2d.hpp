@@ -7,6 +7,7 @@
 #include <fusiform/ops/conv2d_shape.hpp>
 #include <fusiform/ops/cpu/conv2d.hpp>
 #include <fusiform/ops/filter_cache.hpp>
+#include <fusiform/ops/relu.hpp>
 
 namespace fusiform {
 
@@ -16,7 +17,7 @@ void conv2d_forward(View<const T, Cuda> x, View<const T, Cuda> weight, View<cons
                     const Conv2dOptions& options, View<T, Cuda> y, FilterCache<T, Cuda>* cache);
 template <Scalar T>
 void conv2d_backward_input(View<const T, Cuda> dy, View<const T, Cuda> weight, const Conv2dOptions& options,
-                           View<T, Cuda> dx);
+                           View<const T, Cuda> relu_output, View<T, Cuda> dx);
 template <Scalar T>
 void conv2d_backward_weight(View<const T, Cuda> x, View<const T, Cuda> dy, const Conv2dOptions& options,
                             std::type_identity_t<View<Master<T>, Cuda>> dw);
@@ -37,12 +38,21 @@ void conv2d_forward(In<T, D> x, In<T, D> weight, In<Master<T>, D> bias, const Co
   kernels::conv2d_forward(x, weight, bias, options, y, cache);
 }
 
-/// dx = d loss / d x for dy = d loss / d y.
+/// dx = d loss / d x for dy = d loss / d y. With `relu_output`, x as the output of a ReLU, dx is the gradient of what
+/// the ReLU was given, as by relu_backward: 0 where x is not positive. data() == nullptr: none.
 template <Scalar T, Device D>
-void conv2d_backward_input(In<T, D> dy, In<T, D> weight, const Conv2dOptions& options, View<T, D> dx) {
+void conv2d_backward_input(In<T, D> dy, In<T, D> weight, const Conv2dOptions& options, View<T, D> dx,
+                           In<T, D> relu_output = {}) {
   require_equal("conv2d_backward_input", "output gradient", conv2d_output_shape(dx.shape(), weight.shape(), options),
                 dy.shape());
-  kernels::conv2d_backward_input(dy, weight, options, dx);
+  if (relu_output.data() != nullptr)
+    require_equal("conv2d_backward_input", "ReLU's output", dx.shape(), relu_output.shape());
+  if constexpr (std::same_as<D, Cuda>) {
+    kernels::conv2d_backward_input<T>(dy, weight, options, relu_output, dx);
+  } else {
+    kernels::conv2d_backward_input(dy, weight, options, dx);
+    if (relu_output.data() != nullptr) relu_backward<T, D>(relu_output, dx, dx);
+  }
 }
 
 /// dw = d loss / d weight for dy = d loss / d y.

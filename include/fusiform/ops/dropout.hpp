@@ -18,6 +18,9 @@ template <Scalar T>
 void dropout_forward(View<const T, Cuda> x, double probability, const Rng& rng, View<T, Cuda> y,
                      View<std::int32_t, Cuda> mask);
 template <Scalar T>
+void dropout_forward_recorded(View<const T, Cuda> x, double probability, const Rng* stream, View<T, Cuda> y,
+                              View<std::int32_t, Cuda> mask);
+template <Scalar T>
 void dropout_backward(View<const T, Cuda> dy, View<const std::int32_t, Cuda> mask, double probability,
                       View<T, Cuda> dx);
 }  // namespace kernels
@@ -32,6 +35,19 @@ void dropout_forward(In<T, D> x, double probability, const Rng& rng, View<T, D> 
   require_equal("dropout", "mask shape", dropout_mask_shape(x.shape()), mask.shape());
   kernels::dropout_forward(x, probability, rng, y, mask);
 }
+
+/// dropout_forward for recordings: the stream is read from the GPU's memory when the kernel runs.
+template <Scalar T>
+void dropout_forward_recorded(In<T, Cuda> x, double probability, const Rng* stream, View<T, Cuda> y,
+                              View<std::int32_t, Cuda> mask) {
+  require_setting(probability >= 0 && probability <= 1, "dropout", "probability in 0..1", probability);
+  require_equal("dropout", "output shape", x.shape(), y.shape());
+  require_equal("dropout", "mask shape", dropout_mask_shape(x.shape()), mask.shape());
+  kernels::dropout_forward_recorded<T>(x, probability, stream, y, mask);
+}
+
+/// Puts a stream into the GPU's memory.
+void set_dropout_stream(const Rng& rng, Rng* stream);
 
 /// dx = dy / (1 - probability) where the mask kept the element, 0 elsewhere. Throws as dropout_forward.
 template <Scalar T, Device D>

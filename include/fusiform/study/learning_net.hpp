@@ -1,9 +1,11 @@
 #pragma once
 /// The net of a study's training on a device, in the scalar that it is trained in and in single precision.
 
+#include <functional>
 #include <vector>
 
 #include <fusiform/layers/conv2d.hpp>
+#include <fusiform/layers/linear.hpp>
 #include <fusiform/nets/copied_network.hpp>
 #include <fusiform/study/study_device.hpp>
 
@@ -50,30 +52,33 @@ class LearningNet<float, Cpu> {
   StudyNetwork& network_;
 };
 
-/// As long as it lives a net's convolutions are ConvAlgorithm::bf16x2, afterwards what they were: a study's net is
-/// looked into exactly between two epochs.
+/// As long as it lives a net's convolutions and linear layers are ConvAlgorithm::bf16x2, afterwards what they were: a
+/// study's net is looked into exactly between two epochs.
 template <Scalar T, Device D>
 class Bf16x2Passes {
  public:
   explicit Bf16x2Passes(Network<T, D>& network) {
-    for (NodeId id = 1; id < network.size(); ++id)
-      if (auto* layer = dynamic_cast<Conv2d<T, D>*>(&network.layer(id)); layer != nullptr) {
-        changed_.push_back({layer, layer->config().algorithm});
-        layer->set_algorithm(ConvAlgorithm::bf16x2);
-      }
+    for (NodeId id = 1; id < network.size(); ++id) {
+      change<Conv2d<T, D>>(network.layer(id));
+      change<Linear<T, D>>(network.layer(id));
+    }
   }
   Bf16x2Passes(const Bf16x2Passes&) = delete;
   Bf16x2Passes& operator=(const Bf16x2Passes&) = delete;
   ~Bf16x2Passes() {
-    for (const Changed& changed : changed_) changed.layer->set_algorithm(changed.before);
+    for (const auto& restore : restore_) restore();
   }
 
  private:
-  struct Changed {
-    Conv2d<T, D>* layer;
-    ConvAlgorithm before;
-  };
-  std::vector<Changed> changed_;
+  template <class Kind>
+  void change(Layer<T, D>& layer) {
+    auto* const changed = dynamic_cast<Kind*>(&layer);
+    if (changed == nullptr) return;
+    restore_.emplace_back([changed, before = changed->config().algorithm] { changed->set_algorithm(before); });
+    changed->set_algorithm(ConvAlgorithm::bf16x2);
+  }
+
+  std::vector<std::function<void()>> restore_;
 };
 
 }  // namespace fusiform::detail

@@ -98,6 +98,7 @@ class StudyServer {
 /// CommunicationError if another process has given up.
 inline void serve_study(const StudyContext& study) {
   if (!detail::agree_on_settings(study)) return;
+  (void)detail::gather_devices(study);
   detail::StudyServer server(study);
   while (true) {
     const StudyJob job = next_job(study);

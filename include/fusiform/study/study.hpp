@@ -72,6 +72,13 @@ inline void require_same_device(const StudyContext& study, const nlohmann::order
                            was, " or another --out"));
 }
 
+/// Where GPUs compute, says which process uses which.
+inline void say_devices(const StudyContext& study, const StudyTeam& team) {
+  if (device_of(study).name() == Cpu::name) return;
+  for (std::size_t process = 0; process < team.devices().size(); ++process)
+    study.progress.say(text("process ", process, " computes on ", team.devices()[process]));
+}
+
 /// Throws ConfigError if the folder holds results of another study, naming the first setting that differs, or of
 /// another device.
 inline void claim_folder(const StudyContext& study) {
@@ -164,6 +171,7 @@ inline void run_study(StudyContext& study, StudyStage last = StudyStage::report)
   const FolderLock lock(study.paths.root());
   remove_temporaries(study.paths.root());
   detail::claim_folder(study);
+  detail::say_devices(study, team);
   const std::string started = utc_now();
   prepare_images(study, images);
   if (last == StudyStage::pack) return;
@@ -179,6 +187,7 @@ inline void run_study(StudyContext& study, StudyStage last = StudyStage::report)
   provenance["finished"] = utc_now();
   provenance["threads"] = thread_count();
   provenance["processes"] = study.team->size();
+  if (study.team->size() > 1) provenance["devices"] = team.devices();
   provenance["settings"] = to_json(study.config);
   write_file_atomically(study.paths.provenance(), provenance.dump(2) + "\n");
   if (last == StudyStage::report) write_report(study, summary);

@@ -103,7 +103,7 @@ struct ImageStream {
 /// In what the passes of a training compute. Weights, what optimisers keep and all that is asked of a net are float.
 enum class TrainPrecision {
   exact,   ///< float
-  bf16x2,  ///< float, whose convolutions are ConvAlgorithm::bf16x2
+  bf16x2,  ///< float, convolutions and linear layers by ConvAlgorithm::bf16x2
   bf16,    ///< Network<bfloat16, Cuda>
 };
 

@@ -89,7 +89,7 @@ class StudyDeviceOn final : public StudyDevice {
     if constexpr (std::same_as<D, Cpu>)
       return name();
     else
-      return name() + ": " + describe_devices(D{}).front();
+      return name() + ": " + describe_used_device(D{});
   }
 
   [[nodiscard]] std::unique_ptr<PlacedNet> place(const StudyNetwork& network) const override {

@@ -3,10 +3,12 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fusiform/core/together.hpp>
 #include <fusiform/study/context.hpp>
 #include <fusiform/study/provenance.hpp>
+#include <fusiform/study/study_device_on.hpp>
 
 namespace fusiform {
 
@@ -48,6 +50,11 @@ namespace detail {
   });
 }
 
+/// On process 0 what each process computes on, in their order.
+[[nodiscard]] inline std::vector<std::string> gather_devices(const StudyContext& study) {
+  return study.team->gather(device_of(study).description());
+}
+
 /// Makes ready for a job what `prepare` returns: a pointer to something that says by `identity()` what it works on.
 /// To be called on all processes. If it fails on one, or works on other things than process 0, process 0 throws and the
 /// others return null.
@@ -70,9 +77,15 @@ template <class Prepare>
 class StudyTeam {
  public:
   /// Throws ConfigError unless all processes have the same settings.
-  explicit StudyTeam(const StudyContext& study) : team_(*study.team) { (void)detail::agree_on_settings(study); }
+  explicit StudyTeam(const StudyContext& study) : team_(*study.team) {
+    (void)detail::agree_on_settings(study);
+    devices_ = detail::gather_devices(study);
+  }
   StudyTeam(const StudyTeam&) = delete;
   StudyTeam& operator=(const StudyTeam&) = delete;
+  /// What each process computes on.
+  [[nodiscard]] const std::vector<std::string>& devices() const noexcept { return devices_; }
+
   ~StudyTeam() {
     try {
       (void)team_.broadcast(detail::bytes_of({}));
@@ -83,6 +96,7 @@ class StudyTeam {
 
  private:
   Communicator& team_;
+  std::vector<std::string> devices_;
 };
 
 /// Process 0: lets all others take part in a job, for which each makes ready as `prepare` does here. Throws what

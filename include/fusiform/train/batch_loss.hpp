@@ -41,6 +41,12 @@ class BatchLoss {
     return gradient_;
   }
 
+  /// A number that changes when the labels' or the gradient's memory moves.
+  [[nodiscard]] std::uint64_t addresses() const noexcept {
+    return mix(reinterpret_cast<std::uintptr_t>(sent_labels_.data()),
+               reinterpret_cast<std::uintptr_t>(gradient_.data()));
+  }
+
   /// Waits for the logits; not for what was started behind them. Valid until the next call.
   [[nodiscard]] const Outcomes<Master<T>>& outcomes() {
     outcomes_.resize(label_values_.size());

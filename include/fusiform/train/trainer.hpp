@@ -16,6 +16,7 @@
 #include <fusiform/train/batch_loss.hpp>
 #include <fusiform/train/optimizer.hpp>
 #include <fusiform/train/outcomes.hpp>
+#include <fusiform/train/recorded_passes.hpp>
 #include <fusiform/train/step_exchange.hpp>
 
 namespace fusiform {
@@ -73,10 +74,21 @@ class Trainer {
   /// thrown on all.
   void share(Communicator& team) { exchange_.emplace(team, network_); }
 
+  /// Whether a GPU replays the passes of steps from recordings (the default), which spares the CPU the work of starting
+  /// every kernel; the results are the same. It does where there is one stream, the trainer is not shared, all layers
+  /// can be recorded (Layer::can_be_recorded), and from the third step of an epoch in the same memory on: layers may be
+  /// frozen or set otherwise between epochs.
+  void replay_steps(bool wanted) noexcept { replays_wanted_ = wanted; }
+
+  /// Steps that were replayed so far.
+  [[nodiscard]] Index replayed_steps() const noexcept { return passes_.replays(); }
+
   /// One pass over every stream: step by step in turn, a shorter stream just stops. `epoch` counts from 1.
   /// Throws NumericError as soon as a batch's loss is not a finite number; parameters then still hold finite values.
   EpochReport run_epoch(Index epoch, double learning_rate, const Observer& observer = {}) {
     EpochReport report{.epoch = epoch, .learning_rate = learning_rate};
+    passes_.forget();
+    may_replay_ = replays_wanted_ && streams_.size() == 1 && !exchange_ && network_.can_be_recorded(streams_[0].head);
     StepReport progress{.epoch = epoch};
     for (const TrainStream<T, D>& stream : streams_) {
       stream.batches->start_epoch(epoch);
@@ -179,13 +191,34 @@ class Trainer {
       const Index label = batch.labels[static_cast<std::size_t>(i)];
       labels_.push_back(stream.outputs.empty() ? label : stream.outputs[static_cast<std::size_t>(label)]);
     }
-    const View<const T, D> logits = network_.forward(batch.images.view().batch_range(share.first, share.count),
-                                                     stream.head, activations_, {.mode = Mode::train, .rng = rng});
-    loss_.start(logits, labels_);
-    const auto images = static_cast<Index>(batch.labels.size());
-    const Master<T> weight = share.count == images ? 1 : Master<T>(share.count) / Master<T>(images);
-    network_.backward(stream.head, loss_.gradient(weight), activations_);
+    const auto count = static_cast<Index>(batch.labels.size());
+    const Master<T> weight = share.count == count ? 1 : Master<T>(share.count) / Master<T>(count);
+    Passes step{*this, batch.images.view().batch_range(share.first, share.count), stream.head, rng, weight};
+    if (may_replay_)
+      passes_.run({step.images.data(), share.count}, step);
+    else
+      run_passes(step);
   }
+
+  /// The passes of one step; see RecordedPasses.
+  struct Passes {
+    Trainer& trainer;
+    View<const T, D> images;
+    NodeId head;
+    Rng rng;
+    Master<T> weight;
+
+    void forward(bool recorded) {
+      trainer.logits_ = trainer.network_.forward(images, head, trainer.activations_,
+                                                 {.mode = Mode::train, .rng = rng, .recorded = recorded});
+    }
+    void start() { trainer.loss_.start(trainer.logits_, trainer.labels_); }
+    void backward() { trainer.network_.backward(head, trainer.loss_.gradient(weight), trainer.activations_); }
+    void set_streams() { trainer.network_.set_streams(rng, trainer.activations_); }
+    [[nodiscard]] std::uint64_t addresses() const {
+      return mix(trainer.activations_.addresses(), trainer.loss_.addresses());
+    }
+  };
 
   static void require_finite(const Outcomes<Master<T>>& outcomes, const Step& step) {
     if (std::isfinite(outcomes.mean_loss())) return;
@@ -200,7 +233,11 @@ class Trainer {
   Rng rng_;
   std::vector<Parameter<T, D>*> parameters_;
   Activations<T, D> activations_;
+  View<const T, D> logits_;  // of the last forward pass
   BatchLoss<T, D> loss_;
+  RecordedPasses<D> passes_;
+  bool replays_wanted_ = true;
+  bool may_replay_ = false;  // in this epoch
   std::vector<Index> labels_;
   std::optional<StepExchange<T, D>> exchange_;  // if the steps are shared
   const Outcomes<Master<T>> no_outcomes_;       // of a share without images

@@ -13,7 +13,7 @@ namespace fusiform::kernels {
 template <Scalar T>
 using Places = simd::Integers<T>;
 template <Scalar T>
-using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+using PlaceScalar = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 
 template <Scalar T>
 struct Int32Lanes {

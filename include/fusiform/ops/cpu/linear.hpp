@@ -10,17 +10,25 @@
 
 namespace fusiform::kernels {
 
+namespace detail {
+inline void require_cpu_algorithm(const LinearOptions& options) {
+  if (options.algorithm != ConvAlgorithm::automatic)
+    throw ConfigError("linear: expected the algorithm `automatic` on a CPU, got another");
+}
+}  // namespace detail
+
 template <Scalar T>
 void linear_forward(View<const T, Cpu> x, View<const T, Cpu> weight, View<const T, Cpu> bias, View<T, Cpu> y,
                     const LinearOptions& options) {
-  if (options.algorithm != ConvAlgorithm::automatic)
-    throw ConfigError("linear: expected the algorithm `automatic` on a CPU, got another");
+  detail::require_cpu_algorithm(options);
   DotProducts<T>(x, weight, bias.data(), options.relu, y).run();
 }
 
 /// dx = dy w
 template <Scalar T>
-void linear_backward_input(View<const T, Cpu> dy, View<const T, Cpu> weight, View<T, Cpu> dx) {
+void linear_backward_input(View<const T, Cpu> dy, View<const T, Cpu> weight, View<T, Cpu> dx,
+                           const LinearOptions& options) {
+  detail::require_cpu_algorithm(options);
   const Index out = weight.shape()[0];
   const Index in = weight.shape()[1];
   row_product<T>({.rows = dx.shape()[0],
@@ -35,7 +43,9 @@ void linear_backward_input(View<const T, Cpu> dy, View<const T, Cpu> weight, Vie
 
 /// dw = dy^T x
 template <Scalar T>
-void linear_backward_weight(View<const T, Cpu> x, View<const T, Cpu> dy, View<T, Cpu> dw) {
+void linear_backward_weight(View<const T, Cpu> x, View<const T, Cpu> dy, View<T, Cpu> dw,
+                            const LinearOptions& options) {
+  detail::require_cpu_algorithm(options);
   const Index out = dw.shape()[0];
   const Index in = dw.shape()[1];
   const RowProductShape<T> product{.rows = out,

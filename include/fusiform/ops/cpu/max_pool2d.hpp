@@ -27,7 +27,7 @@ void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, 
           for_each_channel_vector<T>(
               channels, [&](Index c, auto lanes) __attribute__((always_inline)) {
                 simd::Vector<T> best = lanes.load(corner + c);
-                Places<T> position = Places<T>{} + static_cast<Place<T>>(first);
+                Places<T> position = Places<T>{} + static_cast<PlaceScalar<T>>(first);
                 for (Index row = 0; row < window_height; ++row)
                   for (Index column = 0; column < window_width; ++column) {
                     const T* pixel = corner + (row * width + column) * channels + c;
@@ -36,7 +36,8 @@ void max_pool2d_forward(View<const T, Cpu> x, const PoolWindow& window, View<T, 
                     const Places<T> take = (value > best) | (value != value);  // NaN counts as the largest
                     best = take ? value : best;
                     if constexpr (want_positions)
-                      position = take ? Places<T>{} + static_cast<Place<T>>(first + row * width + column) : position;
+                      position =
+                          take ? Places<T>{} + static_cast<PlaceScalar<T>>(first + row * width + column) : position;
                   }
                 lanes.store(y.data() + at + c, best);
                 if constexpr (want_positions) lanes.store(positions + at + c, position);
@@ -80,7 +81,7 @@ void max_pool2d_backward_gather(View<const T, Cpu> dy, View<const std::int32_t, 
   const Index width = dx.shape()[2], channels = dx.shape()[3];
   const Index out_height = dy.shape()[1], out_width = dy.shape()[2];
   const auto gather = [&](Index n, Index h, Index w, AxisRange rows, AxisRange columns) __attribute__((always_inline)) {
-    const auto place = static_cast<Place<T>>(h * width + w);
+    const auto place = static_cast<PlaceScalar<T>>(h * width + w);
     const Index corner = ((n * out_height + rows.begin) * out_width + columns.begin) * channels;
     T* result = dx.data() + ((n * dx.shape()[1] + h) * width + w) * channels;
     with_extents(

@@ -70,14 +70,14 @@ void max_pool2d_forward_2x2(View<const T, Cpu> x, View<T, Cpu> y, std::int32_t* 
                 const simd::Vector<T> value = lanes.load(with);
                 const Places<T> take = (value > best) | (value != value);  // NaN counts as the largest
                 best = take ? value : best;
-                if constexpr (want_positions) offset = take ? Places<T>{} + static_cast<Place<T>>(place) : offset;
+                if constexpr (want_positions) offset = take ? Places<T>{} + static_cast<PlaceScalar<T>>(place) : offset;
               };
               compare(pixel + channels, 1);
               compare(pixel + row, width);
               compare(pixel + row + channels, width + 1);
               lanes.store(y.data() + window.y + c, best);
               if constexpr (want_positions)
-                lanes.store(positions + window.y + c, offset + static_cast<Place<T>>(window.place));
+                lanes.store(positions + window.y + c, offset + static_cast<PlaceScalar<T>>(window.place));
             });
       });
 }
@@ -125,9 +125,9 @@ void max_pool2d_backward_2x2(View<const T, Cpu> dy, View<const std::int32_t, Cpu
             channels, [&](Index c, auto lanes) __attribute__((always_inline)) {
               const simd::Vector<T> gradient = lanes.load(dy.data() + window.y + c);
               const Places<T> offset =
-                  lanes.load(positions.data() + window.y + c) - static_cast<Place<T>>(window.place);
+                  lanes.load(positions.data() + window.y + c) - static_cast<PlaceScalar<T>>(window.place);
               const auto send = [&](T * pixel, Index place) __attribute__((always_inline)) {
-                lanes.store(pixel + c, offset == static_cast<Place<T>>(place) ? gradient : simd::Vector<T>{});
+                lanes.store(pixel + c, offset == static_cast<PlaceScalar<T>>(place) ? gradient : simd::Vector<T>{});
               };
               send(corner, 0);
               send(corner + channels, 1);
