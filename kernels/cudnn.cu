@@ -76,7 +76,6 @@ class CudnnThread {
 };
 
 CudnnThread& cudnn_of_thread() {
-  enter_process_device();  // to which its handle belongs
   thread_local CudnnThread thread;
   return thread;
 }

@@ -11,6 +11,8 @@
 
 #include <fusiform/core/error.hpp>
 
+#include "process_device.hpp"
+
 namespace fusiform::cudnn {
 
 /// The functions used, under their own names.
@@ -36,6 +38,7 @@ class CudnnLibrary {
     find(set, "cudnnBackendSetAttribute");
     find(get, "cudnnBackendGetAttribute");
     find(execute, "cudnnBackendExecute");
+    kernels::enter_process_device();  // to which the handle belongs
     check(create_handle(&handle), "cudnnCreate");
   }
 
