@@ -177,7 +177,8 @@ TEST_CASE("Windows serve the passes of a strided Hopper input gradient", "[hoppe
   HopperRun run{.multiprocessors = 2};
   for (run.tile = 0; run.tile < int(std::size(hopper_pixel_tiles)); ++run.tile) {
     INFO("tile " << run.tile);
-    for (const auto& pass : detail::backward_input_passes(fixture.p, gradient_source(fixture.p, nullptr), {}))
+    for (const auto& pass :
+         fusiform::kernels::detail::backward_input_passes(fixture.p, gradient_source(fixture.p, nullptr), {}))
       CHECK(pass.product().takes(hopper_pixel_tiles[run.tile]));
     check(fixture.backward_input(run), fixture.expected.dx, bf16_rounding);
   }
