@@ -204,9 +204,9 @@ class Trainer {
   struct Passes {
     Trainer& trainer;
     View<const T, D> images;
-    NodeId head;
-    Rng rng;
-    Master<T> weight;
+    NodeId head = 0;
+    Rng rng{0};
+    Master<T> weight = 1;  // of the loss
 
     void forward(bool recorded) {
       trainer.logits_ = trainer.network_.forward(images, head, trainer.activations_,
