@@ -11,7 +11,7 @@
 #include <ucontext.h>
 #endif
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #endif
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
@@ -74,6 +74,10 @@ struct Fiber {
 inline void prepare_fiber(Fiber& fiber, const Stack& stack, void (*entry)()) {
   fiber.stack_bottom = stack.bottom();
   fiber.stack_bytes = stack.bytes();
+#if defined(__SANITIZE_ADDRESS__)
+  // The functions that a fiber was in when it was left for good have marked their places in the stack.
+  __asan_unpoison_memory_region(stack.bottom(), stack.bytes());
+#endif
 #if defined(__SANITIZE_THREAD__)
   if (fiber.shadow == nullptr) fiber.shadow = __tsan_create_fiber(0);
 #else
