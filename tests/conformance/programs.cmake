@@ -20,7 +20,7 @@ add_executable(test_conformance_emulated conformance/emulated_ways.cpp)
 target_compile_definitions(test_conformance_emulated PRIVATE FUSIFORM_TEST_DEVICE=Cuda)
 target_link_libraries(test_conformance_emulated PRIVATE conformance_cuda test_support fusiform_cuda_emulated)
 add_test(NAME conformance_emulated COMMAND test_conformance_emulated)
-set_tests_properties(conformance_emulated PROPERTIES LABELS cuda)
+set_tests_properties(conformance_emulated PROPERTIES LABELS cuda COST 200)  # of long tests the longest begins first
 add_dependencies(test_programs test_conformance_emulated)
 add_dependencies(cuda_programs test_conformance_emulated)
 
