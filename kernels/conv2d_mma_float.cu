@@ -1,5 +1,6 @@
 #include "conv2d_mma.cuh"
 #include "conv2d_mma_engine.cuh"
+#include "implicit_gemm_linear.cuh"
 
 namespace fusiform::kernels {
 
@@ -50,20 +51,7 @@ void linear_forward_bf16x2(View<const float, Cuda> x, View<const float, Cuda> we
 
 void linear_backward_input_bf16x2(View<const float, Cuda> dy, View<const float, Cuda> weight, View<float, Cuda> dx) {
   require_mma(what, usable_device_code());
-  // A product of matrices, since those of a convolution's input gradient cannot split their sums, and few images give
-  // few tiles.
-  const Index images = dx.shape()[0], out = weight.shape()[0], in = weight.shape()[1];
-  using Pass = Product<MatrixLines<float>, MatrixTerms<float>, RowsOfMatrix<float>>;
-  run_product<Engine>(Pass{.left = {dy.data(), images, out},
-                           .right = {weight.data(), in, out},
-                           .result = {dx.data(), in},
-                           .lines = images,
-                           .columns = in,
-                           .terms = out},
-                      {.ranges = linear_ranges(out, in),
-                       .aligned = begins_aligned(dy.data(), out) && begins_aligned(weight.data(), in),
-                       .aligned_results = begins_aligned(dx.data(), in),
-                       .what = text("linear input gradient ", dx.shape(), " by ", weight.shape())});
+  linear_backward_input_by<Engine>(dy, weight, dx);
 }
 
 void linear_backward_weight_bf16x2(View<const float, Cuda> x, View<const float, Cuda> dy, View<float, Cuda> dw) {

@@ -5,6 +5,7 @@
 #include "bias_gradient.cuh"
 #include "conv2d_float.cuh"
 #include "conv2d_mma.cuh"
+#include "implicit_gemm_linear.cuh"
 
 namespace fusiform::kernels {
 
@@ -42,18 +43,7 @@ template <>
 void linear_backward_input(View<const float, Cuda> dy, View<const float, Cuda> weight, View<float, Cuda> dx,
                            const LinearOptions& options) {
   if (by_bf16x2(options)) return linear_backward_input_bf16x2(dy, weight, dx);
-  const Index images = dx.shape()[0], out = weight.shape()[0], in = weight.shape()[1];
-  using Pass = Product<MatrixLines<float>, MatrixTerms<float>, RowsOfMatrix<float>>;
-  run_product<FloatEngine>(Pass{.left = {dy.data(), images, out},
-                                .right = {weight.data(), in, out},
-                                .result = {dx.data(), in},
-                                .lines = images,
-                                .columns = in,
-                                .terms = out},
-                           {.ranges = linear_ranges(out, in),
-                            .aligned = begins_aligned(dy.data(), out) && begins_aligned(weight.data(), in),
-                            .aligned_results = begins_aligned(dx.data(), in),
-                            .what = text("linear input gradient ", dx.shape(), " by ", weight.shape())});
+  linear_backward_input_by<FloatEngine>(dy, weight, dx);
 }
 
 template <>
